@@ -1,0 +1,79 @@
+"""Package sim2real_ros: an ament_python package that also installs with plain pip."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+NAME = 'sim2real_ros'
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r"^__version__ = '(.+)'$", (HERE / NAME / '__init__.py').read_text(), re.MULTILINE
+).group(1)
+
+
+def shared_files(folder, pattern):
+    """List the files of one folder as a data_files entry below share/."""
+    files = sorted(str(path.relative_to(HERE)) for path in (HERE / folder).glob(pattern))
+    return (f'share/{NAME}/{folder}', files)
+
+
+EXTRAS = {
+    # ROS 2 Jazzy as Python wheels, for machines without a ROS installation.
+    'ros': [
+        'ros-jazzy-rclpy[fastrtps]==7.1.6',
+        'ros-jazzy-sensor-msgs>=5.3,<6',
+        'ros-jazzy-std-srvs>=5.3,<6',
+        'ros-jazzy-diagnostic-msgs>=5.3,<6',
+        'ros-jazzy-lifecycle-msgs>=2.0,<3',
+        'ros-jazzy-rosgraph-msgs>=2.0,<3',
+    ],
+    'cpu': ['onnx>=1.16,<2', 'onnxruntime>=1.18,<2', 'openvino>=2024.4'],
+    'gpu': ['onnx>=1.16,<2', 'onnxruntime-gpu[cuda,cudnn]>=1.20,<2'],
+    'bags': ['rosbags>=0.10.4,<0.12'],
+    'train': ['torch>=2.4', 'torchvision>=0.19', 'lightning>=2.4'],
+    'test': ['pytest>=8', 'hypothesis>=6.100'],
+    'dev': [
+        'pytest>=8',
+        'hypothesis>=6.100',
+        'ruff>=0.6,<1',
+        'mypy>=1.11,<2',
+        'types-PyYAML',
+        'rosbags-image>=0.10',
+        'cyclonedds>=0.10.5',
+        'pytest-timeout>=2.3',
+        'psutil>=5.9',
+    ],
+}
+
+setup(
+    name=NAME,
+    version=VERSION,
+    description='A ROS 2 perception proxy that makes simulated camera frames look real.',
+    long_description=(HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    maintainer='sim2real_ros maintainers',
+    maintainer_email='sim2real-ros@users.noreply.github.com',
+    packages=find_packages(include=[NAME, f'{NAME}.*']),
+    package_data={NAME: ['py.typed']},
+    data_files=[
+        ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
+        (f'share/{NAME}', ['package.xml']),
+        shared_files('launch', '*.launch.py'),
+        shared_files('config', '*.*'),
+        shared_files('models', '*.*'),
+    ],
+    python_requires='>=3.10',
+    install_requires=['setuptools', 'numpy>=1.23', 'opencv-python-headless>=4.6,<6', 'PyYAML>=6'],
+    extras_require=EXTRAS,
+    zip_safe=True,
+    entry_points={
+        'console_scripts': [
+            'perception_proxy = sim2real_ros.ros.perception_proxy:main',
+            'bag_player = sim2real_ros.ros.bag_player:main',
+            'bag_recorder = sim2real_ros.ros.bag_recorder:main',
+            'sim2real = sim2real_ros.cli:main',
+        ],
+    },
+)
