@@ -1,0 +1,51 @@
+"""A mailbox that keeps only the newest frame of every camera."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+from typing import Generic, TypeVar
+
+Key = TypeVar('Key', bound=Hashable)
+Item = TypeVar('Item')
+
+
+class LatestFrames(Generic[Key, Item]):
+    """One slot per camera between the thread that receives and the thread that translates.
+
+    A slow model thus never works through a backlog: latency stays at one frame. The camera that
+    has waited longest is served first, so that a fast camera cannot starve a slow one.
+    """
+
+    def __init__(self) -> None:
+        """Start open and empty."""
+        self._slots: OrderedDict[Key, Item] = OrderedDict()
+        self._changed = threading.Condition()
+        self._closed = False
+
+    def put(self, key: Key, item: Item) -> bool:
+        """Leave the newest frame of one camera.
+
+        Returns:
+            Whether an older frame of that camera, never taken, was replaced: a drop.
+        """
+        with self._changed:
+            # Assigning to an existing key keeps its place in the queue.
+            replaced = key in self._slots
+            self._slots[key] = item
+            self._changed.notify()
+            return replaced
+
+    def take(self, timeout_s: float | None = None) -> tuple[Key, Item] | None:
+        """Wait for a frame and take it; None when closed or after ``timeout_s`` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._slots or self._closed, timeout_s)
+            if self._closed or not self._slots:
+                return None
+            return self._slots.popitem(last=False)
+
+    def close(self) -> None:
+        """Wake the taker for good and forget all frames."""
+        with self._changed:
+            self._closed = True
+            self._slots.clear()
+            self._changed.notify_all()

@@ -1,0 +1,60 @@
+"""A DDS domain of this test run's own, and a client that talks to a node in another process."""
+
+import os
+from importlib.util import find_spec
+
+import pytest
+
+os.environ.setdefault('ROS_DOMAIN_ID', str(1 + os.getpid() % 101))
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+
+if find_spec('rclpy') is None:
+    collect_ignore_glob = ['test_*.py']
+
+
+def pytest_report_header():
+    if find_spec('rclpy') is None:
+        return 'rclpy is not installed: the tests of the node are not collected'
+    return f'ROS_DOMAIN_ID of the node tests: {os.environ["ROS_DOMAIN_ID"]}'
+
+
+@pytest.fixture(scope='session')
+def ros_context():
+    from sim2real_ros.ros import process_environment
+
+    process_environment.prepare()
+    import rclpy
+
+    rclpy.init(args=[])
+    yield
+    rclpy.try_shutdown()
+
+
+@pytest.fixture
+def client(ros_context, request):
+    from proxy_client import ProxyClient
+
+    with ProxyClient(f'client_{abs(hash(request.node.nodeid)) % 10**8}') as client:
+        yield client
+
+
+@pytest.fixture
+def start_proxy(tmp_path, client):
+    """Start the node as a process of its own; ended after the test."""
+    from bag_processes import Program
+    from proxy_client import proxy_command
+
+    started = []
+
+    def start(*arguments, wait_for='active', environ=None, node='perception_proxy', **parameters):
+        log = tmp_path / f'proxy_{len(started)}.log'
+        program = Program(proxy_command(arguments, parameters), log, environ)
+        started.append(program)
+        if wait_for:
+            client.wait_for_state(program, wait_for, node)
+        return program
+
+    yield start
+    for program in started:
+        program.end()
+        program.process.wait()

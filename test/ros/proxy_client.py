@@ -1,0 +1,216 @@
+"""The other side of the node: a camera that publishes, a perception stack that listens."""
+
+import array
+import sys
+import threading
+import time
+from collections import defaultdict
+
+import numpy as np
+import rclpy
+from bag_processes import PATIENCE_S
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import SetParameters
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+
+def proxy_command(arguments, parameters):
+    """Return the command line of a node with these parameters."""
+    command = [sys.executable, '-m', 'sim2real_ros.ros.perception_proxy', '--ros-args', *arguments]
+    for name, value in parameters.items():
+        command += ['-p', f'{name}:={as_yaml(value)}']
+    return command
+
+
+def as_yaml(value):
+    if isinstance(value, (list, tuple)):
+        return '[' + ', '.join(as_yaml(item) for item in value) + ']'
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, (int, float)) else f'"{value}"'
+
+
+class ProxyClient:
+    """A node in the test's own process, spun by a thread."""
+
+    def __init__(self, name):
+        self.node = rclpy.create_node(name)
+        self.received = defaultdict(list)
+        self.diagnostics = {}
+        self.changed = threading.Condition()
+        self.publishers = {}
+        self.executor = SingleThreadedExecutor()
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self.spin, daemon=True)
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', self.keep_status, 10)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.executor.shutdown()
+        self.thread.join(PATIENCE_S)
+        self.node.destroy_node()
+
+    def spin(self):
+        try:
+            self.executor.spin()
+        except ExternalShutdownException:
+            pass
+
+    def keep_status(self, message):
+        with self.changed:
+            for status in message.status:
+                self.diagnostics[status.name.partition(': ')[2]] = status
+            self.changed.notify_all()
+
+    # --- waiting -----------------------------------------------------------------------------
+
+    def wait(self, condition, what, program=None, timeout_s=PATIENCE_S):
+        """Wait until a condition holds; looks again at every message, and ten times a second."""
+        end = time.monotonic() + timeout_s
+        with self.changed:
+            while not (result := condition()):
+                running = program is None or program.process.poll() is None
+                log = '' if program is None else program.text()
+                assert running, f'The node ended while waiting for {what}:\n{log}'
+                assert time.monotonic() < end, f'No {what} within {timeout_s} s:\n{log}'
+                self.changed.wait(0.1)
+        return result
+
+    def wait_for_state(self, program, label, node='perception_proxy'):
+        getter = self.node.create_client(GetState, f'/{node}/get_state')
+
+        def in_state():
+            if not getter.service_is_ready():
+                return False
+            answer = self.call(getter, GetState.Request(), program)
+            return answer.current_state.label == label
+
+        self.wait(in_state, f'state {label}', program)
+        self.node.destroy_client(getter)
+
+    def status(self, name, condition=lambda status: True, program=None):
+        """Wait for a diagnostic status that fulfils a condition; return it."""
+        self.wait(
+            lambda: name in self.diagnostics and condition(self.diagnostics[name]),
+            f'status {name!r} as wanted (have {self.diagnostics.get(name)})',
+            program,
+        )
+        return self.diagnostics[name]
+
+    # --- services ----------------------------------------------------------------------------
+
+    def call(self, service_client, request, program=None):
+        future = service_client.call_async(request)
+        end = time.monotonic() + PATIENCE_S
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        while not done.wait(0.1):
+            ended = program is not None and program.process.poll() is not None
+            assert not ended, f'The node ended:\n{program.text()}'
+            assert time.monotonic() < end, f'No answer from {service_client.srv_name}'
+        return future.result()
+
+    def call_service(self, service_type, name, request=None, program=None):
+        service_client = self.node.create_client(service_type, name)
+        self.wait(service_client.service_is_ready, f'service {name}', program)
+        answer = self.call(service_client, request or service_type.Request(), program)
+        self.node.destroy_client(service_client)
+        return answer
+
+    def set_parameters(self, node='perception_proxy', **values):
+        request = SetParameters.Request(
+            parameters=[Parameter(k, value=v).to_parameter_msg() for k, v in values.items()]
+        )
+        return self.call_service(SetParameters, f'/{node}/set_parameters', request).results
+
+    def change_state(self, transition, node='perception_proxy'):
+        request = ChangeState.Request()
+        request.transition.label = transition
+        return self.call_service(ChangeState, f'/{node}/change_state', request).success
+
+    # --- topics ------------------------------------------------------------------------------
+
+    def listen(self, topic, message_type=Image, qos=10):
+        def keep(message):
+            with self.changed:
+                self.received[topic].append(message)
+                self.changed.notify_all()
+
+        return self.node.create_subscription(message_type, topic, keep, qos)
+
+    def advertise(self, topic, message_type=Image, reliability='reliable', depth=5):
+        qos = QoSProfile(depth=depth, reliability=ReliabilityPolicy[reliability.upper()])
+        self.publishers[topic] = self.node.create_publisher(message_type, topic, qos)
+        return self.publishers[topic]
+
+    def wait_for_listener(self, topic, program=None, count=1):
+        publisher = self.publishers[topic]
+        self.wait(
+            lambda: publisher.get_subscription_count() >= count,
+            f'subscription of {topic}',
+            program,
+        )
+
+    def exchange(self, topic_in, message, topic_out, program, timeout_s=PATIENCE_S):
+        """Publish a message and return the answer with its stamp."""
+        self.publishers[topic_in].publish(message)
+        return self.answer(topic_out, message.header.stamp, program, timeout_s)
+
+    def answer(self, topic_out, stamp, program, timeout_s=PATIENCE_S):
+        def found():
+            return [m for m in self.received[topic_out] if m.header.stamp == stamp]
+
+        what = f'message of stamp {stamp} on {topic_out}'
+        return self.wait(found, what, program, timeout_s)[0]
+
+
+_stamps = iter(range(1, 10**9))
+
+
+def stamped(message, frame_id='camera_optical_frame'):
+    """Give a message a header that no other message of this test run has."""
+    number = next(_stamps)
+    message.header.frame_id = frame_id
+    message.header.stamp.sec, message.header.stamp.nanosec = 1000 + number, number * 7 % 10**9
+    return message
+
+
+def rgb_pixels(size=(64, 48), seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+
+
+def image_message(data, width, height, encoding, step=None, is_bigendian=0):
+    message = Image(height=height, width=width, encoding=encoding, is_bigendian=is_bigendian)
+    message.step = len(data) // height if step is None else step
+    message.data = array.array('B', bytes(data))
+    return stamped(message)
+
+
+def rgb_message(size=(64, 48), seed=0):
+    pixels = rgb_pixels(size, seed)
+    return image_message(pixels.tobytes(), *size, 'rgb8')
+
+
+def info_message(size=(64, 48), like=None):
+    info = CameraInfo(width=size[0], height=size[1], distortion_model='plumb_bob')
+    info.d = [0.1, -0.2, 0.001, 0.002, 0.05]
+    info.k = [100.0, 0.0, 31.5, 0.0, 101.0, 23.5, 0.0, 0.0, 1.0]
+    info.r = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]
+    info.p = [100.0, 0.0, 31.5, -5.0, 0.0, 101.0, 23.5, 0.0, 0.0, 0.0, 1.0, 0.0]
+    if like is None:
+        return stamped(info)
+    info.header = like.header
+    return info
+
+
+def compressed_message(data, image_format):
+    message = CompressedImage(format=image_format)
+    message.data = array.array('B', bytes(data))
+    return stamped(message)
