@@ -1,0 +1,68 @@
+"""A preview sheet: one row for each kept frame, sim | translated | real."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from sim2real_ros.baselines.colour_fit import ColourFit
+from sim2real_ros.errors import DataError
+from sim2real_ros.image import compress, resize
+
+Image = npt.NDArray[np.uint8]
+
+CELL_SIZE = (320, 240)
+ROWS = 6
+
+
+def preview_sheet(fit: ColourFit, *, rows: int = ROWS) -> Image:
+    """Draw frames before and after the transfer beside real ones.
+
+    Args:
+        fit: The fit.
+        rows: Number of rows; fewer where fewer frames are at hand.
+
+    Returns:
+        RGB uint8, shape (rows * 240, 3 * 320, 3).
+    """
+    sim, real = _spread(fit.sim.frames, rows), _spread(fit.real.frames, rows)
+    lines = []
+    for index, image in enumerate(sim):
+        cells = (image, fit.transfer(image), real[index % len(real)])
+        lines.append(np.hstack([resize(cell, CELL_SIZE) for cell in cells]))
+    return np.vstack(lines)
+
+
+def write_preview(fit: ColourFit, path: str | Path) -> None:
+    """Write the preview sheet as a png or jpg file.
+
+    Raises:
+        DataError: The suffix is another, or the file cannot be written.
+    """
+    path = Path(path)
+    codec = check_preview_path(path)
+    content, _ = compress(preview_sheet(fit), codec, quality=90)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise DataError(f'Cannot write {str(path)!r}: {error.strerror}.') from error
+
+
+def check_preview_path(path: str | Path) -> Literal['png', 'jpeg']:
+    """Return the codec for a preview's file name; cheap, so call it before the work.
+
+    Raises:
+        DataError: The suffix is neither png nor jpg.
+    """
+    codecs: dict[str, Literal['png', 'jpeg']] = {'.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg'}
+    suffix = Path(path).suffix.lower()
+    if suffix not in codecs:
+        raise DataError(f'A preview must end in .png or .jpg, found {str(path)!r}.')
+    return codecs[suffix]
+
+
+def _spread(images: list[Image], count: int) -> list[Image]:
+    chosen = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
+    return [images[index] for index in chosen]

@@ -1,0 +1,67 @@
+"""The ``sim2real`` command: a table of verbs, each loaded only when it is called."""
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+from sim2real_ros import __version__
+from sim2real_ros.errors import Sim2RealError
+
+VERBS = {
+    'fit-colour': ('fit_colour', 'fit a colour transfer between simulated and real images'),
+    'inspect': ('inspect', "print a model's card, contract and hash"),
+}
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb.
+
+    Args:
+        argv: The arguments; None = those of the process.
+
+    Returns:
+        0 on success, 1 after an error that was explained, 2 on wrong usage, 130 on Ctrl-C.
+    """
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except Sim2RealError as error:
+        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as stop:  # argparse leaves this way after --help (0) and wrong usage (2)
+        return stop.code if isinstance(stop.code, int) else 2
+
+
+def _run(argv: list[str]) -> int:
+    # Only the verb is parsed here, so that the other verbs' modules need not be loaded.
+    arguments = _parser().parse_args(argv[:1])
+    module = importlib.import_module(f'sim2real_ros.cli.{VERBS[arguments.verb][0]}')
+    parser = argparse.ArgumentParser(
+        prog=f'sim2real {arguments.verb}',
+        description=module.__doc__,
+        epilog=module.EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(parser)
+    module.run(parser.parse_args(argv[1:]))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, VERBS)) + 2
+    verbs = '\n'.join(f'  {verb:{width}}{text}' for verb, (_, text) in VERBS.items())
+    parser = argparse.ArgumentParser(
+        prog='sim2real',
+        usage='sim2real [--help] [--version] VERB ...',
+        description='Make simulated camera frames look real: the offline tools.',
+        epilog=f"verbs:\n{verbs}\n\n'sim2real VERB --help' describes a verb.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument('--version', action='version', version=f'sim2real_ros {__version__}')
+    parser.add_argument('verb', choices=VERBS, metavar='VERB', help='what to do, see below')
+    return parser
