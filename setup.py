@@ -6,7 +6,8 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 NAME = 'sim2real_ros'
-HERE = Path(__file__).parent
+# colcon --symlink-install runs a link to this file in its build folder.
+HERE = Path(__file__).resolve().parent
 VERSION = re.search(
     r"^__version__ = '(.+)'$", (HERE / NAME / '__init__.py').read_text(), re.MULTILINE
 ).group(1)
@@ -43,6 +44,7 @@ EXTRAS = {
         'cyclonedds>=0.10.5',
         'pytest-timeout>=2.3',
         'psutil>=5.9',
+        'play-launch==0.16.0; sys_platform == "linux"',
     ],
 }
 

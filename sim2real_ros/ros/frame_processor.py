@@ -1,7 +1,8 @@
-"""One camera frame: decode, translate, blend, encode, publish."""
+"""One camera frame: decode, translate, blend, encode; then publish."""
 
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,12 @@ from sim2real_ros.image import (
     compress,
     decode,
     decompress,
-    encode_into,
     layout_like,
     original_encoding,
     resize,
-    rgb_view,
 )
 from sim2real_ros.ros.camera import Camera, Listeners, stamp_ns
+from sim2real_ros.ros.output_buffer import OutputBuffer
 from sim2real_ros.ros.parameters import ProxyParameters
 from sim2real_ros.runtime.blend import Blend, Blender
 from sim2real_ros.runtime.pixel_format import RgbImage
@@ -66,17 +66,57 @@ def read_source(message: Image | CompressedImage) -> Source:
     return Source(message, raw, decode(raw), encoding)
 
 
+@dataclass(frozen=True)
+class FinishedFrame:
+    """A translated frame on its way out.
+
+    Attributes:
+        camera: Where it goes.
+        source: What arrived.
+        result: uint8 (H, W, 3) RGB, of the published size.
+        buffer: Holds the encoded message, if somebody listens to it.
+        listeners: The outputs to serve.
+        parameters: The parameters of this frame.
+        stages_ns: Durations so far: waiting, decoding, translating, encoding.
+    """
+
+    camera: Camera
+    source: Source
+    result: RgbImage
+    buffer: OutputBuffer
+    listeners: Listeners
+    parameters: ProxyParameters
+    stages_ns: tuple[int, ...]
+
+    def publish(self) -> None:
+        """Publish on every output that has a listener, and count the frame."""
+        start_ns = time.monotonic_ns()
+        header = self.source.message.header
+        if self.listeners.image:
+            self.buffer.message.header = header
+            self.camera.publish_image(self.buffer.message)
+        if self.listeners.compressed:
+            self.camera.publish_compressed(_compressed(self.source, self.result, self.parameters))
+        if self.listeners.compare:
+            self.camera.publish_compare(_side_by_side(self.source, self.result))
+        if self.listeners.info:
+            size = (self.result.shape[1], self.result.shape[0])
+            self.camera.publish_info(stamp_ns(header), (self.source.size, size))
+        end_ns = time.monotonic_ns()
+        self.camera.statistics.count_published((*self.stages_ns, end_ns - start_ns))
+
+
 class FrameProcessor:
-    """Handles the frames of one camera, reusing its buffers. Used by the worker thread only."""
+    """Translates the frames of one camera into two buffers in turn.
+
+    While a frame is being published from one, the next one is translated into the other.
+    """
 
     def __init__(self, camera: Camera) -> None:
         """Start without buffers; they come with the first frame of each size."""
         self._camera = camera
         self._blender = Blender(Blend())
-        self._layout: OutputLayout | None = None
-        self._message = Image()
-        self._buffer: NDArray[np.uint8] = np.empty(0, np.uint8)
-        self._scratch: RgbImage = np.empty((0, 0, 3), np.uint8)
+        self._buffers: list[OutputBuffer | None] = [None, None]
 
     def process(
         self,
@@ -84,8 +124,8 @@ class FrameProcessor:
         receive_ns: int,
         translator: Translator,
         parameters: ProxyParameters,
-    ) -> None:
-        """Translate one frame and publish it on every output that has a listener.
+    ) -> FinishedFrame:
+        """Translate one frame.
 
         Args:
             message: As it arrived.
@@ -93,115 +133,67 @@ class FrameProcessor:
             translator: The model of this frame.
             parameters: The parameters of this frame.
 
+        Returns:
+            The frame to publish, before the next but one is processed.
+
         Raises:
-            Sim2RealError: The frame cannot be decoded or translated, and is not published.
+            Sim2RealError: The frame cannot be decoded or translated.
         """
-        start_ns = time.monotonic_ns()
+        times_ns = [receive_ns, time.monotonic_ns()]
         listeners = self._camera.listeners()
         source = read_source(message)
-        decoded_ns = time.monotonic_ns()
+        times_ns.append(time.monotonic_ns())
         size = source.size
         if parameters.output_size == 'model':
             size = translator.model_size(source.size)
-        layout = layout_like(
-            source.raw, encoding=parameters.output_encoding or source.encoding, size=size
-        )
-        self._prepare(layout)
-        result = self._result(source, size, translator, parameters)
-        translated_ns = time.monotonic_ns()
+        encoding = parameters.output_encoding or source.encoding
+        buffer = self._next_buffer(layout_like(source.raw, encoding=encoding, size=size))
+        result = self._result(source, buffer.target, size, translator, parameters)
+        times_ns.append(time.monotonic_ns())
         if listeners.image:
-            self._encode(source, result, layout)
-        encoded_ns = time.monotonic_ns()
-        self._publish(source, result, listeners, parameters)
-        end_ns = time.monotonic_ns()
-        self._camera.statistics.count_published(
-            (
-                start_ns - receive_ns,
-                decoded_ns - start_ns,
-                translated_ns - decoded_ns,
-                encoded_ns - translated_ns,
-                end_ns - encoded_ns,
-            )
+            buffer.encode(result, source.raw, source.rgb)
+        times_ns.append(time.monotonic_ns())
+        stages_ns = tuple(after - before for before, after in pairwise(times_ns))
+        return FinishedFrame(
+            self._camera, source, result, buffer, listeners, parameters, stages_ns
         )
 
-    def _prepare(self, layout: OutputLayout) -> None:
-        """Have a message of this layout; the array inside is written to again and again."""
-        if layout == self._layout:
-            return
-        self._layout = layout
-        self._message = Image(
-            height=layout.height,
-            width=layout.width,
-            encoding=layout.encoding,
-            is_bigendian=int(layout.is_bigendian),
-            step=layout.step,
-            data=bytes(layout.size_bytes),
-        )
-        self._buffer = np.frombuffer(self._message.data, np.uint8)
-        self._scratch = np.empty((layout.height, layout.width, 3), np.uint8)
-
-    def _target(self) -> RgbImage:
-        """Return where the model shall write: into the message itself where it is plain rgb8."""
-        assert self._layout is not None
-        view = rgb_view(self._buffer, self._layout)
-        return view if view is not None and view.flags.c_contiguous else self._scratch
+    def _next_buffer(self, layout: OutputLayout) -> OutputBuffer:
+        """Return the buffer that was used the longest ago, anew where the layout changed."""
+        buffer = self._buffers.pop(0)
+        if buffer is None or buffer.layout != layout:
+            buffer = OutputBuffer(layout)
+        self._buffers.append(buffer)
+        return buffer
 
     def _result(
         self,
         source: Source,
+        target: RgbImage,
         size: tuple[int, int],
         translator: Translator,
         parameters: ProxyParameters,
     ) -> RgbImage:
-        """Return the RGB image to publish, of ``size``."""
+        """Return the RGB image to publish: ``target``, or the original where it is wanted."""
         blend = Blend(parameters.strength, _roi(parameters), parameters.roi_feather_px)
+        original = _resized(source.rgb, size)
         if not parameters.enabled or blend.keeps_original:
-            return _original(source, size)
+            return original
         try:
-            return self._translate(source, size, translator, blend)
+            if size == source.size:
+                translator.translate(source.rgb, out=target)
+            else:
+                translator.translate_at_model_size(source.rgb, out=target)
         # Whatever a model does to us, the camera has to go on.
         except Exception as error:
             if parameters.on_failure != 'passthrough':
                 raise
             self._camera.statistics.count_failed(f'published the original: {error}')
-            return _original(source, size)
-
-    def _translate(
-        self, source: Source, size: tuple[int, int], translator: Translator, blend: Blend
-    ) -> RgbImage:
-        target = self._target()
-        if size == source.size:
-            result = translator.translate(source.rgb, out=target)
-        else:
-            result = translator.translate_at_model_size(source.rgb, out=target)
-        if not blend.keeps_translated:
-            if blend != self._blender.blend:
-                self._blender = Blender(blend)
-            self._blender.apply(_original(source, size), result)
-        return result
-
-    def _encode(self, source: Source, result: RgbImage, layout: OutputLayout) -> None:
-        if result is source.rgb or not np.shares_memory(result, self._buffer):
-            encode_into(self._buffer, layout, result, source=source.raw, decoded=source.rgb)
-
-    def _publish(
-        self,
-        source: Source,
-        result: RgbImage,
-        listeners: Listeners,
-        parameters: ProxyParameters,
-    ) -> None:
-        header = source.message.header
-        if listeners.image:
-            self._message.header = header
-            self._camera.publish_image(self._message)
-        if listeners.compressed:
-            self._camera.publish_compressed(_compressed(source, result, parameters))
-        if listeners.compare:
-            self._camera.publish_compare(_side_by_side(source, result))
-        if listeners.info and listeners.wants_images:
-            size = (result.shape[1], result.shape[0])
-            self._camera.publish_info(stamp_ns(header), (source.size, size))
+            return original
+        if blend != self._blender.blend:
+            self._blender = Blender(blend)
+        self._blender.apply(original, target)
+        return target
 
 
 def _roi(parameters: ProxyParameters) -> tuple[float, float, float, float]:
@@ -209,8 +201,8 @@ def _roi(parameters: ProxyParameters) -> tuple[float, float, float, float]:
     return (x, y, width, height)
 
 
-def _original(source: Source, size: tuple[int, int]) -> RgbImage:
-    return source.rgb if size == source.size else resize(source.rgb, size)
+def _resized(rgb: RgbImage, size: tuple[int, int]) -> RgbImage:
+    return rgb if size == (rgb.shape[1], rgb.shape[0]) else resize(rgb, size)
 
 
 def _compressed(source: Source, result: RgbImage, parameters: ProxyParameters) -> CompressedImage:
@@ -229,7 +221,7 @@ def _compressed(source: Source, result: RgbImage, parameters: ProxyParameters) -
 
 
 def _side_by_side(source: Source, result: RgbImage) -> Image:
-    original = _original(source, (result.shape[1], result.shape[0]))
+    original = _resized(source.rgb, (result.shape[1], result.shape[0]))
     both: NDArray[np.uint8] = np.concatenate([original, result], axis=1)
     height, width = both.shape[:2]
     message: Any = Image(

@@ -43,6 +43,10 @@ class LatestFrames(Generic[Key, Item]):
                 return None
             return self._slots.popitem(last=False)
 
+    def has_frames(self) -> bool:
+        """Tell whether ``take`` would return at once."""
+        return bool(self._slots)
+
     def close(self) -> None:
         """Wake the taker for good and forget all frames."""
         with self._changed:

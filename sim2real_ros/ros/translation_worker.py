@@ -2,14 +2,17 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 from sensor_msgs.msg import CompressedImage, Image
 
 from sim2real_ros.ros.camera import Camera, stamp_ns
-from sim2real_ros.ros.frame_processor import FrameProcessor
+from sim2real_ros.ros.frame_processor import FinishedFrame, FrameProcessor
 from sim2real_ros.ros.latest_frames import LatestFrames
 from sim2real_ros.ros.parameters import ProxyParameters
+from sim2real_ros.ros.publishing_thread import PublishingThread
 from sim2real_ros.runtime.translator import Translator
 
 
@@ -41,6 +44,7 @@ class TranslationWorker:
         self._on_failure = on_failure
         self._frames: LatestFrames[Camera, tuple[Image | CompressedImage, int]] = LatestFrames()
         self._processors = {camera: FrameProcessor(camera) for camera in cameras}
+        self._publishing = PublishingThread()
         self._thread = threading.Thread(target=self._run, name='translation_worker', daemon=True)
         self._thread.start()
 
@@ -52,9 +56,10 @@ class TranslationWorker:
             camera.statistics.count_dropped()
 
     def close(self) -> None:
-        """Finish the frame under way and end the thread."""
+        """Finish the frame under way and end the threads."""
         self._frames.close()
         self._thread.join()
+        self._publishing.close()
 
     def _run(self) -> None:
         while True:
@@ -62,13 +67,38 @@ class TranslationWorker:
             if taken is None:
                 return
             camera, (message, receive_ns) = taken
-            self._process(camera, message, receive_ns)
+            finished = None
+            with self._failures_reported(camera):
+                finished = self._processors[camera].process(
+                    message, receive_ns, self.translator, self.parameters
+                )
+            if finished is None:
+                # A failed frame used up its turn with the two buffers: the next one gets that
+                # which may still be on its way out.
+                self._publishing.wait_until_idle()
+            else:
+                self._publish(camera, finished)
 
-    def _process(self, camera: Camera, message: Image | CompressedImage, receive_ns: int) -> None:
-        processor = self._processors[camera]
+    def _publish(self, camera: Camera, finished: FinishedFrame) -> None:
+        """Publish at once, or beside the next frame where that one is waiting already.
+
+        A change of threads costs latency, so it is made only when throughput is what counts.
+        """
+        if self._frames.has_frames():
+            self._publishing.hand_over(partial(self._publish_now, camera, finished))
+        else:
+            self._publishing.wait_until_idle()
+            self._publish_now(camera, finished)
+
+    def _publish_now(self, camera: Camera, finished: FinishedFrame) -> None:
+        with self._failures_reported(camera):
+            finished.publish()
+
+    @contextmanager
+    def _failures_reported(self, camera: Camera) -> Iterator[None]:
+        """Whatever a message or a model does to us, the next frame must be served."""
         try:
-            processor.process(message, receive_ns, self.translator, self.parameters)
-        # Whatever a message or a model does to us, the next frame must be served.
+            yield
         except Exception as error:
             reason = str(error) or type(error).__name__
             camera.statistics.count_failed(reason)

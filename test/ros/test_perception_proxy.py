@@ -10,7 +10,7 @@ from proxy_client import (
     rgb_message,
     rgb_pixels,
 )
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage
 
 from sim2real_ros.image import ENCODINGS
 
@@ -20,9 +20,9 @@ IN, OUT = '/image_raw', '/realistic/image_raw'
 @pytest.fixture
 def identity(start_proxy, client):
     """A node with the identity model, its input connected, its output listened to."""
+    client.advertise(IN)
     program = start_proxy(model='identity', trial_run=False)
     client.listen(OUT)
-    client.advertise(IN)
     client.wait_for_listener(IN, program)
     return program
 
@@ -53,20 +53,18 @@ def test_camera_info_follows_its_image_untouched(identity, client):
     for image_first in (True, False, True):
         image = rgb_message()
         info = info_message(like=image)
-        first, second = [(IN, image), ('/camera_info', info)][:: 1 if image_first else -1]
-        client.publishers[first[0]].publish(first[1])
-        client.publishers[second[0]].publish(second[1])
-        assert client.answer(OUT, image.header.stamp, identity) == image
-        received = client.answer('/realistic/camera_info', image.header.stamp, identity)
-        assert received == info
+        sent = [(IN, image), ('/camera_info', info)]
+        topics_out = [OUT, '/realistic/camera_info']
+        received = client.exchange_all(sent[:: 1 if image_first else -1], topics_out, identity)
+        assert received == [image, info]
 
 
 @pytest.mark.parametrize('codec', ['jpeg', 'png'])
 def test_compressed_images_are_decoded_and_republished(start_proxy, client, codec):
+    client.advertise(IN + '/compressed', CompressedImage)
     program = start_proxy(model='identity', image_transport='compressed', trial_run=False)
     client.listen(OUT)
     client.listen(OUT + '/compressed', CompressedImage)
-    client.advertise(IN + '/compressed', CompressedImage)
     client.wait_for_listener(IN + '/compressed', program)
     pixels = cv2.GaussianBlur(rgb_pixels(), (0, 0), 5)
     _, data = cv2.imencode(f'.{codec}', pixels[..., ::-1])
@@ -82,9 +80,9 @@ def test_compressed_images_are_decoded_and_republished(start_proxy, client, code
 
 
 def test_output_encoding_can_be_chosen(start_proxy, client):
+    client.advertise(IN)
     program = start_proxy(model='identity', output_encoding='bgr8', trial_run=False)
     client.listen(OUT)
-    client.advertise(IN)
     client.wait_for_listener(IN, program)
     sent = rgb_message()
     received = client.exchange(IN, sent, OUT, program)
@@ -135,9 +133,13 @@ def test_remapping_and_namespace_move_every_topic(start_proxy, client):
     client.wait_for_listener('/sim/cam/image_raw', program)
     client.wait_for_listener('/sim/cam/camera_info', program)
     sent = rgb_message()
-    client.publishers['/sim/cam/camera_info'].publish(info_message(like=sent))
-    assert client.exchange('/sim/cam/image_raw', sent, '/stack/cam/image_raw', program) == sent
-    client.answer('/stack/cam/camera_info', sent.header.stamp, program)
+    info = info_message(like=sent)
+    received = client.exchange_all(
+        [('/sim/cam/image_raw', sent), ('/sim/cam/camera_info', info)],
+        ['/stack/cam/image_raw', '/stack/cam/camera_info'],
+        program,
+    )
+    assert received == [sent, info]
 
 
 def test_several_cameras_share_one_node(start_proxy, client):
@@ -150,9 +152,7 @@ def test_several_cameras_share_one_node(start_proxy, client):
         sent = rgb_message(size)
         out = f'/realistic/{camera}/image_raw'
         assert client.exchange(f'/{camera}/image_raw', sent, out, program) == sent
-    assert not any(
-        m.width == 32 for m in client.received['/realistic/front/image_raw']
-    )
+    assert not any(m.width == 32 for m in client.received['/realistic/front/image_raw'])
 
 
 @pytest.mark.parametrize('reliability', ['best_effort', 'reliable'])
@@ -194,5 +194,3 @@ def test_incompatible_listener_is_named_with_both_policies(start_proxy, client):
     client.wait(lambda: 'Incompatible QoS' in program.text(), 'warning in the log', program)
     assert 'our publisher has reliability BEST_EFFORT' in program.text()
     assert 'reliability RELIABLE' in program.text()
-
-
