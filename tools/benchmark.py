@@ -1,0 +1,51 @@
+"""Measure what the package costs on this machine: ratios within one run, never across runs."""
+
+import argparse
+import importlib
+import json
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).resolve().parent / 'benchmarks'
+DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'models/colour_transfer_duckietown.onnx'
+EXAMPLES = """examples:
+  python tools/benchmark.py node
+  python tools/benchmark.py node --model my_generator.onnx --rounds 5 --json node.json
+  python tools/benchmark.py soak --frames 20000 --swaps 100
+"""
+
+
+def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    verbs = parser.add_subparsers(dest='verb', required=True)
+    node = verbs.add_parser('node', help='latency beside a relay, throughput beside a bare loop')
+    node.add_argument('--model', default=str(DEFAULT_MODEL), help='for the throughput')
+    node.add_argument('--size', type=int, nargs=2, default=(512, 384), metavar=('W', 'H'))
+    node.add_argument('--rounds', type=int, default=3, help='repeat all comparisons so often')
+    node.add_argument('--seconds', type=float, default=60.0, help='length of the loss run')
+    soak = verbs.add_parser('soak', help='memory, and model swaps under load')
+    soak.add_argument('--frames', type=int, default=20000)
+    soak.add_argument('--swaps', type=int, default=100)
+    soak.add_argument('--rate-hz', type=float, default=150.0)
+    for verb in (node, soak):
+        verb.add_argument('--json', type=Path, help='write the result to this file, too')
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one benchmark."""
+    parsed = parse_arguments(arguments)
+    sys.path.insert(0, str(BENCHMARKS))
+    result = importlib.import_module(f'bench_{parsed.verb}').run(parsed)
+    if parsed.json:
+        parsed.json.write_text(json.dumps(result, indent=1) + '\n')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
