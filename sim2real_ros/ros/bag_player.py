@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sim2real_ros.errors import ConfigError, DataError
 from sim2real_ros.ros.bag_log import MessageLog
 from sim2real_ros.ros.bag_messages import CDR_HEADER_BYTES, message_class, topic_name_problem
-from sim2real_ros.ros.bag_process import StopSignal, report_errors, ros_node, split_arguments
+from sim2real_ros.ros.bag_process import StopSignal, ros_node, run_program
 from sim2real_ros.ros.bag_qos import TopicQos
 from sim2real_ros.ros.bag_schedule import NS_PER_S, Tick, TimedMessages, loop_gap_ns
 from sim2real_ros.ros.bag_source import (
@@ -47,9 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 after the last message or a signal, 1 after an error.
     """
     prepare()
-    words, own = split_arguments(arguments)
-    options = parser().parse_args(own)
-    return report_errors(NAME, lambda: run(options, words))
+    return run_program(parser(), run, arguments)
 
 
 def parser() -> argparse.ArgumentParser:

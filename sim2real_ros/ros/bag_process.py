@@ -1,15 +1,16 @@
 """What the bag programs share as processes: signals, the ROS context, errors of one line."""
 
+import argparse
 import os
 import select
 import signal
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from sim2real_ros.errors import Sim2RealError
+from sim2real_ros.ros.ros_arguments import initialise, split_arguments
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -71,7 +72,7 @@ def ros_node(name: str, arguments: Sequence[str]) -> Iterator['Node']:
     import rclpy
     from rclpy.signals import SignalHandlerOptions
 
-    rclpy.init(args=list(arguments), signal_handler_options=SignalHandlerOptions.NO)
+    initialise(arguments, signal_handler_options=SignalHandlerOptions.NO)
     try:
         # Nobody spins the player, so services would accept calls and never answer them.
         node = rclpy.create_node(name, start_parameter_services=False)
@@ -83,24 +84,18 @@ def ros_node(name: str, arguments: Sequence[str]) -> Iterator['Node']:
         rclpy.try_shutdown()
 
 
-def split_arguments(arguments: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Return the whole command line for ROS, and what of it is the program's own.
-
-    Args:
-        arguments: Command line without the program's name; that of the process if None.
-    """
-    from rclpy.utilities import remove_ros_args
-
-    words = [sys.argv[0], *(sys.argv[1:] if arguments is None else arguments)]
-    return words, remove_ros_args(args=words)[1:]
-
-
-def report_errors(name: str, run: Callable[[], int]) -> int:
+def run_program(
+    parser: argparse.ArgumentParser,
+    run: Callable[[argparse.Namespace, Sequence[str]], int],
+    arguments: Sequence[str] | None,
+) -> int:
     """Run a program and turn its errors into one line of the log.
 
     Args:
-        name: Name for the log.
-        run: The program; returns its exit code.
+        parser: Understands the program's own part of the command line; its ``prog`` is the name
+            for the log.
+        run: The program: parsed options and whole command line in, exit code out.
+        arguments: Command line without the program's name; that of the process if None.
 
     Returns:
         The exit code, 1 after an error that the user can repair.
@@ -108,7 +103,8 @@ def report_errors(name: str, run: Callable[[], int]) -> int:
     from rclpy.logging import get_logger
 
     try:
-        return run()
+        words, own = split_arguments(arguments)
+        return run(parser.parse_args(own), words)
     except Sim2RealError as error:
-        get_logger(name).error(str(error))
+        get_logger(parser.prog).error(str(error))
         return 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from sim2real_ros.errors import ConfigError, DataError
 from sim2real_ros.ros.bag_limits import Limits
 from sim2real_ros.ros.bag_log import MessageLog
-from sim2real_ros.ros.bag_process import StopSignal, report_errors, ros_node, split_arguments
+from sim2real_ros.ros.bag_process import StopSignal, ros_node, run_program
 from sim2real_ros.ros.bag_store import STORAGES, BagStore
 from sim2real_ros.ros.bag_subscriptions import DEPTH, Subscriptions, parse_topic
 from sim2real_ros.ros.process_environment import prepare
@@ -27,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0 if a bag was written, 1 if not.
     """
     prepare()
-    words, own = split_arguments(arguments)
-    options = parser().parse_args(own)
-    return report_errors(NAME, lambda: run(options, words))
+    return run_program(parser(), run, arguments)
 
 
 def parser() -> argparse.ArgumentParser:

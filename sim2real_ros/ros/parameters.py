@@ -1,6 +1,7 @@
 """The node's parameters: one frozen dataclass, declared with descriptions, ranges and checks."""
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ MODEL_FIELDS = ('model', 'backend', 'provider', 'size', 'threads', 'warm_up', 't
 
 LAYOUT_FIELDS = ('cameras', 'image_transport', 'output_namespace')
 """These decide which topics exist; they change only while the node is unconfigured."""
+
+_ROS_NAME = re.compile(r'(~/|/)?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?')
 
 
 def _parameter(
@@ -138,6 +141,9 @@ def reason_against(parameters: ProxyParameters) -> str:
         return f'cameras must name at least one camera and none twice, not {cameras}'
     if not parameters.output_namespace.strip('/'):
         return 'output_namespace must not be empty: the output would be the input'
+    for name in (*filter(None, parameters.cameras), parameters.output_namespace):
+        if not _ROS_NAME.fullmatch(name):
+            return f'{name!r} is not a ROS name (letters, digits, _ and /; no digit after a /)'
     return blend_reason(parameters.strength, parameters.roi, parameters.roi_feather_px)
 
 

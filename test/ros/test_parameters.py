@@ -35,6 +35,8 @@ def test_defaults_are_accepted():
         ({'cameras': ()}, 'at least one camera'),
         ({'cameras': ('front', '/front/')}, 'none twice'),
         ({'output_namespace': '/'}, 'output_namespace must not be empty'),
+        ({'cameras': ('front', 'a-b')}, "'a-b' is not a ROS name"),
+        ({'output_namespace': '1st'}, "'1st' is not a ROS name"),
         ({'size': (512,)}, 'size must be'),
         ({'size': (512, 0)}, 'size must be'),
         ({'provider': 'gpu'}, "provider must be one of 'auto', 'tensorrt', 'cuda', 'cpu'"),

@@ -6,8 +6,10 @@ import signal
 import numpy as np
 import onnx
 import pytest
+from builtin_interfaces.msg import Time
 from onnx import TensorProto, helper
 from proxy_client import image_message, info_message, rgb_message, stamped
+from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool, Trigger
 
@@ -272,7 +274,9 @@ def test_bad_frames_are_reported_and_the_next_good_one_is_served(start, client):
         client.publishers[IN].publish(message)
         sent = rgb_message()
         assert client.exchange(IN, sent, OUT, program) == sent
-    client.status('camera', lambda s: int(values_of(s)['frames failed']) == len(bad), program)
+    status = client.status('camera', lambda s: values_of(s)['frames failed'] != '0', program)
+    assert values_of(status)['last error']
+    assert int(values_of(status)['frames failed']) <= len(bad)
     assert {m.width for m in client.received[OUT]} == {64}
 
 
@@ -303,7 +307,81 @@ def test_signals_end_the_node_cleanly(start, number):
     assert 'Traceback' not in program.text()
 
 
-def test_impossible_start_parameter_ends_the_node_with_the_reason(start_proxy):
-    program = start_proxy(wait_for=None, on_failure='explode')
+@pytest.mark.parametrize(
+    ('arguments', 'reason'),
+    [
+        (['-p', 'on_failure:=explode'], 'on_failure must be one of'),
+        (['-p', 'strength:=much'], "expecting type 'DOUBLE'"),
+        (['-p', 'strength:=1.5'], 'strength out of range'),
+        (['-p', 'cameras:=["a-b"]'], "'a-b' is not a ROS name"),
+        (['--params-file', '/no/such.yaml'], 'The ROS arguments cannot be used'),
+        (['--no-such-flag'], 'The ROS arguments cannot be used'),
+    ],
+)
+def test_impossible_arguments_end_the_node_with_the_reason(start_proxy, arguments, reason):
+    program = start_proxy(*arguments, wait_for=None)
     assert program.wait() == 1
-    assert 'on_failure must be one of' in program.text()
+    assert reason in program.text()
+    assert 'Traceback' not in program.text()
+
+
+def test_output_that_would_be_the_input_is_refused(start_proxy):
+    remap = ['-r', 'realistic/image_raw:=image_raw']
+    program = start_proxy(*remap, model='identity', trial_run=False, wait_for='unconfigured')
+    assert 'would be input and output at once' in program.text()
+
+
+def test_silent_fallback_to_the_cpu_is_told(start, client):
+    program = start(provider='cuda')
+    status = client.status('model', lambda s: s.level == b'\x01', program)
+    assert status.message.startswith('runs on cpu: ')
+    values = values_of(status)
+    assert (values['provider'], values['provider asked for']) == ('cpu', 'cuda')
+
+
+def test_camera_may_disappear_and_return(start, client):
+    program = start()
+    first = rgb_message()
+    assert client.exchange(IN, first, OUT, program) == first
+    client.node.destroy_publisher(client.publishers.pop(IN))
+    client.status('camera', lambda s: 'nobody publishes /image_raw' in s.message, program)
+    client.advertise(IN)
+    again = rgb_message(seed=5)
+    assert client.exchange(IN, again, OUT, program) == again
+
+
+def test_simulation_time_may_stand_still_and_jump_back(start, client):
+    program = start(use_sim_time=True)
+    clock = client.advertise('/clock', Clock)
+    for seconds in (100, 200, 50, 50):
+        clock.publish(Clock(clock=Time(sec=seconds)))
+        sent = rgb_message()
+        sent.header.stamp.sec = seconds
+        assert client.exchange(IN, sent, OUT, program) == sent
+    client.status('camera', lambda s: values_of(s)['frames failed'] == '0', program)
+
+
+def test_openvino_backend_gives_the_same_frames(start, client, inverter):
+    pytest.importorskip('openvino', reason='openvino is not installed')
+    program = start(model=inverter, backend='openvino')
+    status = client.status('model', lambda s: 'backend' in values_of(s), program)
+    assert values_of(status)['backend'].startswith('openvino')
+    sent = rgb_message()
+    np.testing.assert_array_equal(exchanged(client, program, sent), 255 - pixels_of(sent))
+
+
+def test_models_swapped_again_and_again_never_tear_a_frame(start, client, inverter):
+    program = start()
+    swaps = 12
+    for number in range(swaps):
+        model = inverter if number % 2 == 0 else 'identity'
+        assert client.set_parameters(model=model)[0].successful
+        wanted = 'inverter' if number % 2 == 0 else 'identity'
+        seen = set()
+        while seen != {wanted}:
+            sent = rgb_message(seed=number)
+            received = exchanged(client, program, sent)
+            original = pixels_of(sent)
+            same = (received == original).all()
+            assert same or (received == 255 - original).all()
+            seen = {'identity' if same else 'inverter'}
