@@ -14,6 +14,11 @@ from sim2real_ros.errors import ConfigError, ModelError
 METADATA_KEY = 'sim2real_card'
 """Key of the card in an ONNX file's ``metadata_props``; the value is the card as JSON."""
 
+MAX_CARD_CHARS = 2**20
+"""Longest card inside a file; anything longer is no card."""
+
+MAX_SIZE_MULTIPLE = 4096
+
 
 @dataclass(frozen=True)
 class ModelCard:
@@ -73,8 +78,10 @@ class ModelCard:
             raise ValueError(f'a uint8 model has value_range (0, 255), not {self.value_range}')
         if self.size is not None and min(self.size) < 1:
             raise ValueError(f'size must be positive (width, height), not {self.size}')
-        if self.size_multiple < 1:
-            raise ValueError(f'size_multiple must be at least 1, not {self.size_multiple}')
+        if not 1 <= self.size_multiple <= MAX_SIZE_MULTIPLE:
+            raise ValueError(
+                f'size_multiple must lie in 1..{MAX_SIZE_MULTIPLE}, not {self.size_multiple}'
+            )
 
     def to_metadata(self) -> dict[str, str]:
         """Return the entries to store in an ONNX file's ``metadata_props``."""
@@ -91,6 +98,8 @@ class ModelCard:
         if text is None:
             return None
         try:
+            if len(text) > MAX_CARD_CHARS:
+                raise ConfigError(f'{len(text)} characters, more than {MAX_CARD_CHARS}')
             content = json.loads(text)
             if not isinstance(content, dict):
                 raise ConfigError(f'expected a JSON object, found {type(content).__name__}')
@@ -106,10 +115,11 @@ class ModelCard:
             ModelError: There is a side file, but it does not describe a model.
         """
         path = side_file_path(model_path)
-        if not path.is_file():
-            return None
         try:
-            return load_yaml(cls, path)
+            return load_yaml(cls, path) if path.is_file() else None
+        except OSError:
+            # The model's name leaves no room for the longer suffix: no such file can be there.
+            return None
         except ConfigError as error:
             raise ModelError(f'The side card cannot be used: {error}') from error
 

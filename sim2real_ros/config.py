@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 import types
 import typing
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,6 +19,12 @@ import yaml
 from sim2real_ros.errors import ConfigError
 
 T = TypeVar('T')
+
+MAX_YAML_BYTES = 2**20
+"""Largest file to read: a thousand times what people write by hand."""
+
+MAX_SHOWN_CHARS = 300
+"""Longest part of a message that is quoted from a file."""
 
 _SCALARS: dict[type, tuple[type, ...]] = {
     str: (str,),
@@ -39,13 +46,59 @@ def load_yaml(cls: type[T], path: str | Path, *, overrides: Mapping[str, Any] | 
         ConfigError: The file cannot be read, is no YAML mapping, or does not fit ``cls``.
     """
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
-    except OSError as error:
-        raise ConfigError(f'Cannot read {str(path)!r}: {error.strerror}.') from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        reason = ' '.join(str(error).split())
-        raise ConfigError(f'{str(path)!r} is not valid YAML: {reason}') from error
+        content = yaml.load(_read(path), _StrictLoader)
+    # PyYAML's constructors let the errors of int(), date() and the like through.
+    except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise ConfigError(f'{str(path)!r} is not valid YAML: {_one_line(error)}') from error
+    except (RecursionError, OverflowError) as error:
+        raise ConfigError(f'{str(path)!r} nests too deep or has absurd numbers.') from error
     return from_mapping(cls, {**_as_mapping(content, str(path)), **(overrides or {})}, str(path))
+
+
+def _read(path: str | Path) -> str:
+    try:
+        with Path(path).open('rb') as file:
+            content = file.read(MAX_YAML_BYTES + 1)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f'Cannot read {str(path)!r}: {_one_line(error)}.') from error
+    if len(content) > MAX_YAML_BYTES:
+        raise ConfigError(f'{str(path)!r} is larger than {MAX_YAML_BYTES} bytes.')
+    return content.decode('utf-8')
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Plain YAML without its two traps: aliases that expand to gigabytes, and repeated keys."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.MarkedYAMLError(
+                problem=f'aliases such as *{event.anchor} are not supported, write the value out',
+                problem_mark=event.start_mark,
+            )
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        mapping = super().construct_mapping(node, deep=deep)
+        if len(mapping) < len(node.value):
+            counts = Counter(self.construct_object(key) for key, _ in node.value)
+            ((repeated, _),) = counts.most_common(1)
+            raise yaml.MarkedYAMLError(
+                problem=f'the key {_shown(repeated)} appears twice', problem_mark=node.start_mark
+            )
+        return mapping
+
+
+def _one_line(error: Exception) -> str:
+    return _cut(' '.join(str(error).split()))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN_CHARS else f'{text[:MAX_SHOWN_CHARS]}...'
+
+
+def _shown(value: object) -> str:
+    return _cut(repr(value))
 
 
 def _as_mapping(content: object, where: str) -> Mapping[str, Any]:
@@ -72,7 +125,9 @@ def from_mapping(cls: type[T], mapping: Mapping[str, Any], where: str) -> T:
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in mapping:
         if key not in fields:
-            raise ConfigError(f'{where}: unknown key {key!r}. {_suggestion(key, list(fields))}')
+            raise ConfigError(
+                f'{where}: unknown key {_shown(key)}. {_suggestion(key, list(fields))}'
+            )
     for name, field in fields.items():
         if name not in mapping and _is_required(field):
             raise ConfigError(f'{where}: the key {name!r} is missing.')
@@ -89,7 +144,7 @@ def _is_required(field: 'dataclasses.Field[Any]') -> bool:
 
 
 def _suggestion(key: object, known: list[str]) -> str:
-    nearest = difflib.get_close_matches(str(key), known, n=1)
+    nearest = difflib.get_close_matches(_cut(str(key)), known, n=1)
     return f'Did you mean {nearest[0]!r}?' if nearest else f'Known keys: {", ".join(known)}.'
 
 
@@ -111,7 +166,7 @@ def convert(value: Any, hint: Any, where: str) -> Any:
         return [convert(item, arguments[0], f'{where}[{i}]') for i, item in enumerate(items)]
     if origin is dict:
         items = _expect(value, (Mapping,), 'keys and values', where)
-        return {str(k): convert(v, arguments[1], f'{where}.{k}') for k, v in items.items()}
+        return {_key(k, where): convert(v, arguments[1], f'{where}.{k}') for k, v in items.items()}
     if dataclasses.is_dataclass(hint):
         return from_mapping(hint, _expect(value, (Mapping,), 'keys and values', where), where)  # type: ignore[arg-type]
     return _convert_scalar(value, hint, where)
@@ -119,13 +174,20 @@ def convert(value: Any, hint: Any, where: str) -> Any:
 
 def _expect(value: Any, kinds: tuple[type, ...], description: str, where: str) -> Any:
     if not isinstance(value, kinds):
-        raise ConfigError(f'{where}: expected {description}, found {value!r}.')
+        raise ConfigError(f'{where}: expected {description}, found {_shown(value)}.')
     return value
+
+
+def _key(key: object, where: str) -> str:
+    """Accept numbers too: ONNX names are often such. What YAML reads `on` as is a surprise."""
+    if isinstance(key, bool) or not isinstance(key, str | int):
+        raise ConfigError(f'{where}: expected text as key, found {_shown(key)}; quote it.')
+    return str(_convert_scalar(str(key), str, where))
 
 
 def _convert_literal(value: Any, choices: tuple[Any, ...], where: str) -> Any:
     if value not in choices:
-        raise ConfigError(f'{where}: expected one of {list(choices)}, found {value!r}.')
+        raise ConfigError(f'{where}: expected one of {list(choices)}, found {_shown(value)}.')
     return value
 
 
@@ -142,7 +204,7 @@ def _convert_tuple(value: Any, arguments: tuple[Any, ...], where: str) -> tuple[
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         arguments = (arguments[0],) * len(items)
     if len(items) != len(arguments):
-        raise ConfigError(f'{where}: expected {len(arguments)} values, found {value!r}.')
+        raise ConfigError(f'{where}: expected {len(arguments)} values, found {_shown(value)}.')
     pairs = zip(items, arguments, strict=True)
     return tuple(convert(item, hint, f'{where}[{i}]') for i, (item, hint) in enumerate(pairs))
 
@@ -151,5 +213,11 @@ def _convert_scalar(value: Any, hint: Any, where: str) -> Any:
     kinds = _SCALARS[hint]
     # bool is an int for Python, never for a reader of a YAML file.
     if not isinstance(value, kinds) or (isinstance(value, bool) and hint is not bool):
-        raise ConfigError(f'{where}: expected {hint.__name__}, found {value!r}.')
-    return hint(value)
+        raise ConfigError(f'{where}: expected {hint.__name__}, found {_shown(value)}.')
+    try:
+        if hint is str:
+            # Half of a surrogate pair is no text: nobody could print or send it.
+            str(value).encode('utf-8')
+        return hint(value)
+    except (OverflowError, UnicodeEncodeError) as error:
+        raise ConfigError(f'{where}: {_shown(value)} cannot be used: {error}.') from error

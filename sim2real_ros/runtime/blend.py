@@ -73,6 +73,7 @@ class Blender:
         self.blend = blend
         self._shape: tuple[int, int] | None = None
         self._weights: NDArray[np.float32] = np.empty((0, 0), np.float32)
+        self._inverse = self._weights
 
     def apply(self, original: RgbImage, translated: RgbImage) -> None:
         """Mix ``original`` into ``translated`` in place.
@@ -87,21 +88,23 @@ class Blender:
             _mix(original, translated, self.blend.strength)
             return
         rows, columns = roi_slices(self.blend.roi, original.shape[:2])
-        mixed = self._mix_region(original[rows, columns], translated[rows, columns])
+        if self.blend.feather_px == 0.0 and self.blend.strength == 1.0:
+            mixed: RgbImage = translated[rows, columns].copy()
+        else:
+            self._prepare_weights((original.shape[0], original.shape[1]))
+            mixed = self._mix_region(original[rows, columns], translated[rows, columns])
         np.copyto(translated, original)
         translated[rows, columns] = mixed
 
-    def _mix_region(self, original: RgbImage, translated: RgbImage) -> RgbImage:
-        if self.blend.feather_px == 0.0 and self.blend.strength == 1.0:
-            return translated.copy()
-        shape = (original.shape[0], original.shape[1])
+    def _prepare_weights(self, shape: tuple[int, int]) -> None:
         if shape != self._shape:
             self._shape, self._weights = shape, feather_weights(self.blend, shape)
-        weights = self._weights
+            self._inverse = np.float32(1.0) - self._weights
+
+    def _mix_region(self, original: RgbImage, translated: RgbImage) -> RgbImage:
         mixed = np.empty(original.shape, np.uint8)
-        inverse = np.float32(1.0) - weights
         after, before = np.ascontiguousarray(translated), np.ascontiguousarray(original)
-        cv2.blendLinear(after, before, weights, inverse, dst=mixed)
+        cv2.blendLinear(after, before, self._weights, self._inverse, dst=mixed)
         return mixed
 
 
@@ -130,23 +133,25 @@ def feather_weights(blend: Blend, shape: tuple[int, int]) -> NDArray[np.float32]
 
     Args:
         blend: Strength, region and feather.
-        shape: (H, W) of the region.
+        shape: (H, W) of the image.
 
     Returns:
-        float32 (H, W) in 0..strength: a linear ramp over ``feather_px`` pixels inward from every
-        border of the region that is not a border of the image.
+        float32, of the region's shape, in 0..strength: a linear ramp over ``feather_px`` pixels
+        inward from every border of the region that is not a border of the image.
     """
-    x, y, width, height = blend.roi
-    rows = _ramp(shape[0], blend.feather_px, y > 0, y + height < 1)
-    columns = _ramp(shape[1], blend.feather_px, x > 0, x + width < 1)
+    row_slice, column_slice = roi_slices(blend.roi, shape)
+    rows = _ramp(row_slice, blend.feather_px, shape[0])
+    columns = _ramp(column_slice, blend.feather_px, shape[1])
     return (blend.strength * np.minimum(rows[:, None], columns[None, :])).astype(np.float32)
 
 
-def _ramp(length: int, feather_px: float, soft_start: bool, soft_end: bool) -> NDArray[np.float64]:
-    ramp = np.ones(length)
+def _ramp(region: slice, feather_px: float, length: int) -> NDArray[np.float64]:
+    """Return the weights along one axis of the image, which is ``length`` pixels long."""
+    ramp = np.ones(region.stop - region.start)
     if feather_px > 0:
         # Pixel centres: the first inner pixel is half a pixel away from the seam.
-        rising = np.minimum((np.arange(length) + 0.5) / feather_px, 1.0)
-        ramp = np.minimum(ramp, rising) if soft_start else ramp
-        ramp = np.minimum(ramp, rising[::-1]) if soft_end else ramp
+        rising = np.minimum((np.arange(len(ramp)) + 0.5) / feather_px, 1.0)
+        # By pixels, not by fractions, of which 0.1 + 0.9 need not be 1.
+        ramp = np.minimum(ramp, rising) if region.start > 0 else ramp
+        ramp = np.minimum(ramp, rising[::-1]) if region.stop < length else ramp
     return ramp

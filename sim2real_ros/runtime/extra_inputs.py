@@ -17,7 +17,7 @@ def extra_input_arrays(model: ModelFile) -> dict[str, NDArray[np.generic]]:
         takes all values.
 
     Raises:
-        ModelError: The number of values does not fit the input.
+        ModelError: The values do not fit the input in number or range.
     """
     others = [tensor for tensor in model.inputs if tensor.name != model.card.input]
     return {tensor.name: _array(tensor, model.card.extra_inputs[tensor.name]) for tensor in others}
@@ -27,11 +27,27 @@ def _array(tensor: GraphTensor, values: list[float]) -> NDArray[np.generic]:
     shape = tuple(side or 1 for side in tensor.shape)
     if tensor.shape == (None,):
         shape = (len(values),)
+    if tensor.dtype.startswith('type '):
+        raise ModelError(f'The input {tensor.name!r} has the unsupported element {tensor.dtype}.')
     if math.prod(shape) != len(values):
         raise ModelError(
             f'The card gives {len(values)} values for the input {tensor.name!r}, which takes '
             f'{math.prod(shape)} (shape {list(tensor.shape)}).'
         )
-    if tensor.dtype.startswith('type '):
-        raise ModelError(f'The input {tensor.name!r} has the unsupported element {tensor.dtype}.')
-    return np.asarray(values, dtype=np.dtype(tensor.dtype)).reshape(shape)
+    return _as_type(tensor, values).reshape(shape)
+
+
+def _as_type(tensor: GraphTensor, values: list[float]) -> NDArray[np.generic]:
+    dtype = np.dtype(tensor.dtype)
+    wanted = np.asarray(values, np.float64)
+    with np.errstate(all='ignore'):
+        array = wanted.astype(dtype)
+    # Rounding is what floats are for; integers and truth values must be kept as they are.
+    tolerance = 0.01 if dtype.kind == 'f' else 0.0
+    kept = np.allclose(array.astype(np.float64), wanted, rtol=tolerance, atol=1e-6)
+    if not (kept and np.isfinite(wanted).all()):
+        raise ModelError(
+            f'The card gives values for the input {tensor.name!r} that {tensor.dtype} cannot '
+            f'hold: {values[:8]}.'
+        )
+    return array

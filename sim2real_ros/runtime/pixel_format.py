@@ -60,10 +60,10 @@ def from_tensor(tensor: NDArray[np.generic], card: ModelCard) -> RgbImage:
 
 def _quantise(image: NDArray[np.generic], card: ModelCard) -> RgbImage:
     low, high = card.value_range
-    levels = np.multiply(image, np.float32(255.0 / (high - low)), dtype=np.float32)
-    levels += np.float32(0.5 - low * 255.0 / (high - low))
     # One NaN or infinity makes the sum not finite: a single cheap pass instead of a mask.
     with np.errstate(over='ignore', invalid='ignore'):
+        levels = np.multiply(image, np.float32(255.0 / (high - low)), dtype=np.float32)
+        levels += np.float32(0.5 - low * 255.0 / (high - low))
         finite = bool(np.isfinite(levels.sum(dtype=np.float64)))
     if not finite:
         raise BackendError('The model returned values that are not finite (NaN or infinity).')

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sim2real_ros.errors import BackendError
+from sim2real_ros.errors import BackendError, ImageError
 from sim2real_ros.image import resize
 from sim2real_ros.runtime.backends import Backend, BackendOptions, create_backend
 from sim2real_ros.runtime.model_file import ModelFile, open_model
@@ -13,6 +13,9 @@ from sim2real_ros.runtime.pixel_format import RgbImage, from_tensor, to_tensor
 Size = tuple[int, int]
 
 DEFAULT_WARM_UP_SIZE: Size = (512, 384)
+
+MAX_KNOWN_SIZES = 64
+"""Of how many sizes a Translator remembers something; more would be a stream of random sizes."""
 
 
 class Translator:
@@ -32,7 +35,7 @@ class Translator:
             size: (width, height) to run a dynamic model at; None = each image's own size.
 
         Raises:
-            BackendError: ``size`` contradicts the model's fixed size.
+            BackendError: ``size`` contradicts the model's card.
         """
         card = model.card
         if size is not None and card.size is not None and size != card.size:
@@ -42,7 +45,14 @@ class Translator:
             )
         self.model = model
         self.backend = backend
+        if size is not None and any(side < 1 or side % card.size_multiple for side in size):
+            raise BackendError(
+                f'size must be (width, height) in positive multiples of {card.size_multiple}, '
+                f'not {size}.'
+            )
         self._size = card.size or size
+        # Sizes at which the model is known to answer in the size that it is asked in.
+        self._size_kept_at: set[Size] = set()
 
     @classmethod
     def load(
@@ -102,10 +112,10 @@ class Translator:
             uint8 (H, W, 3), RGB, 0..255, of the size of ``rgb``: ``out`` where it was given.
 
         Raises:
+            ImageError: ``rgb`` is no such image, or ``out`` no place for the result.
             BackendError: The runtime failed, or the model returned no image.
         """
-        height, width = rgb.shape[:2]
-        return self._translate(rgb, (width, height), out)
+        return self._translate(rgb, _size_of(rgb), out)
 
     def translate_at_model_size(self, rgb: RgbImage, out: RgbImage | None = None) -> RgbImage:
         """Translate one image without resizing the result back.
@@ -118,30 +128,48 @@ class Translator:
             uint8 (H', W', 3), RGB, where (W', H') is ``model_size`` of the image.
 
         Raises:
+            ImageError: As in ``translate``.
             BackendError: As in ``translate``.
         """
-        height, width = rgb.shape[:2]
-        return self._translate(rgb, self.model_size((width, height)), out)
+        return self._translate(rgb, self.model_size(_size_of(rgb)), out)
 
     def _translate(self, rgb: RgbImage, size: Size, out: RgbImage | None) -> RgbImage:
-        height, width = rgb.shape[:2]
-        model_size = self.model_size((width, height))
-        if model_size != (width, height):
-            rgb = resize(rgb, model_size)
-        if size == model_size and out is not None and self._can_write_into(out):
-            self.backend.run(to_tensor(rgb, self.model.card), out[np.newaxis])
+        model_size = self.model_size(_size_of(rgb))
+        if out is not None:
+            _check_out(out, size)
+        # Returns the image itself where it has the size, and refuses what is no image.
+        tensor = to_tensor(resize(rgb, model_size), self.model.card)
+        if size == model_size and out is not None and self._can_write_into(out, model_size):
+            self.backend.run(tensor, out[np.newaxis])
             return out
-        tensor = self.backend.run(to_tensor(rgb, self.model.card), None)
-        result = from_tensor(tensor, self.model.card)
-        if (result.shape[1], result.shape[0]) != size:
-            return resize(result, size, out=out)
-        if out is None:
-            return result
-        np.copyto(out, result)
-        return out
+        result = from_tensor(self.backend.run(tensor, None), self.model.card)
+        self._note_size(model_size, _size_of(result))
+        return resize(result, size, out=out)
 
-    def _can_write_into(self, out: RgbImage) -> bool:
+    def _can_write_into(self, out: RgbImage, model_size: Size) -> bool:
         """Tell whether the runtime may write its result into ``out`` with no step between."""
         card = self.model.card
         direct = (card.dtype, card.layout, card.colour_order) == ('uint8', 'NHWC', 'RGB')
-        return direct and out.flags.c_contiguous
+        return direct and model_size in self._size_kept_at and out.flags.c_contiguous
+
+    def _note_size(self, model_size: Size, result_size: Size) -> None:
+        """Remember what graphs with open shapes do not tell, or tell wrongly."""
+        if len(self._size_kept_at) >= MAX_KNOWN_SIZES:
+            self._size_kept_at.clear()
+        if model_size == result_size:
+            self._size_kept_at.add(model_size)
+
+
+def _size_of(rgb: RgbImage) -> Size:
+    if rgb.ndim != 3:
+        raise ImageError(f'Expected an image of shape (H, W, 3), found shape {rgb.shape}.')
+    return (rgb.shape[1], rgb.shape[0])
+
+
+def _check_out(out: RgbImage, size: Size) -> None:
+    width, height = size
+    if out.shape != (height, width, 3) or out.dtype != np.uint8 or not out.flags.writeable:
+        raise ImageError(
+            f'out has dtype {out.dtype} and shape {out.shape}, expected writeable uint8 and '
+            f'{(height, width, 3)}.'
+        )

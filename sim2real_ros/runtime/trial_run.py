@@ -4,9 +4,12 @@ A graph may loop for ever, ask for all memory, or hit a bug that ends the proces
 has limits on address space and time; only a model that gave it an image is loaded by us.
 """
 
+import contextlib
 import json
+import math
 import os
 import resource
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,17 +39,35 @@ def trial_run(
         ModelError: The model failed, crashed its process, or took too long or too much memory.
     """
     width, height = size or (0, 0)
-    command = [sys.executable, '-m', __name__, str(path), backend, str(width), str(height)]
+    cpu_s = math.ceil(2 * timeout_s) + 1
+    arguments = [str(path), backend, str(width), str(height), str(cpu_s)]
     try:
         finished = subprocess.run(
-            command, capture_output=True, timeout=timeout_s, check=False, stdin=subprocess.DEVNULL
+            [sys.executable, '-m', __name__, *arguments],
+            capture_output=True,
+            timeout=timeout_s,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
             f'{str(path)!r} gave no image within {timeout_s:g} s in a trial run; refused.'
         ) from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f'No trial run of {str(path)!r} could be started: {error}.') from error
     if finished.returncode != 0:
         raise ModelError(_failure(path, finished))
+
+
+def _environment() -> dict[str, str]:
+    """Return an environment in which the child imports this very package, not the folder's files.
+
+    ``python -m`` would look for every module in the working directory first.
+    """
+    root = str(Path(__file__).resolve().parents[2])
+    paths = [*filter(None, [os.environ.get('PYTHONPATH')]), root]
+    return {**os.environ, 'PYTHONPATH': os.pathsep.join(paths), 'PYTHONSAFEPATH': '1'}
 
 
 def _failure(path: str | Path, finished: 'subprocess.CompletedProcess[bytes]') -> str:
@@ -55,22 +76,37 @@ def _failure(path: str | Path, finished: 'subprocess.CompletedProcess[bytes]') -
         return str(json.loads(lines[-1])['error'])
     except (IndexError, ValueError, KeyError, TypeError):
         last = finished.stderr.decode(errors='replace').strip().splitlines()[-1:]
-        how = f'exit status {finished.returncode}' + (f': {last[0][:300]}' if last else '')
+        how = _ending(finished.returncode) + (f': {last[0][:300]}' if last else '')
         return f'{str(path)!r} crashed a trial run in a process of its own ({how}); refused.'
 
 
-def _limit_address_space() -> None:
-    """Leave half of the machine's memory to everybody else."""
+def _ending(returncode: int) -> str:
+    try:
+        return f'signal {signal.Signals(-returncode).name}'
+    except ValueError:
+        return f'exit status {returncode}'
+
+
+def _limit_resources(cpu_s: int) -> None:
+    """Leave half of the machine's memory to everybody else, and never outlive the parent long."""
     physical = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-    limit = max(_MIN_ADDRESS_SPACE_BYTES, physical // 2)
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    _lower(resource.RLIMIT_AS, max(_MIN_ADDRESS_SPACE_BYTES, physical // 2))
+    _lower(resource.RLIMIT_CORE, 0)
+    # Ends a child whose parent was killed and can no longer do so.
+    _lower(resource.RLIMIT_CPU, cpu_s)
+    # In a container with less memory than the machine, the kernel shall take this process first.
+    with contextlib.suppress(OSError):
+        Path('/proc/self/oom_score_adj').write_text('1000')
+
+
+def _lower(what: int, limit: int) -> None:
+    _, hard = resource.getrlimit(what)
     limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(what, (limit, hard))
 
 
-def _child(path: str, backend: str, width: str, height: str) -> int:
-    _limit_address_space()
+def _child(path: str, backend: str, width: str, height: str, cpu_s: str) -> int:
+    _limit_resources(int(cpu_s))
     # Imported under the limits.
     from sim2real_ros.runtime.translator import Translator
 
@@ -78,7 +114,8 @@ def _child(path: str, backend: str, width: str, height: str) -> int:
     try:
         Translator.load(path, backend=backend, provider='cpu', threads=1, size=size).warm_up()
     except (Sim2RealError, MemoryError) as error:
-        sys.stdout.write(json.dumps({'error': str(error) or 'out of memory'}) + '\n')
+        reason = str(error) or f'{path!r} asked for too much memory in a trial run; refused.'
+        sys.stdout.write(json.dumps({'error': reason}) + '\n')
         return 1
     return 0
 

@@ -26,15 +26,22 @@ def create_backend(name: str, model: ModelFile, options: BackendOptions) -> Back
         options: Provider and threads.
 
     Raises:
-        BackendError: Unknown or missing back end, or it refuses the model.
+        BackendError: Unknown or missing back end or provider, or it refuses the model.
     """
+    if options.provider not in PROVIDERS:
+        raise BackendError(
+            f'Unknown provider {options.provider!r}; expected {", ".join(PROVIDERS)}.'
+        )
     name = _first_installed() if name == 'auto' else name
     if name not in BACKENDS:
         raise BackendError(f'Unknown backend {name!r}; expected auto, {", ".join(BACKENDS)}.')
     if importlib.util.find_spec(name) is None:
         raise BackendError(f'The package {name} is not installed: pip install {name}.')
     module, _, attribute = BACKENDS[name].partition(':')
-    factory = getattr(importlib.import_module(module), attribute)
+    try:
+        factory = getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise BackendError(f'The package {name} is installed, but broken: {error}.') from error
     return cast(Backend, factory(model, options))
 
 

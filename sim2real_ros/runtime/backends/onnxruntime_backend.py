@@ -104,7 +104,9 @@ def _create_session(
     source = model.content or str(model.path)
     entries = [(_EXECUTION_PROVIDERS[name], _provider_options(name, model)) for name in providers]
     try:
-        return ort.InferenceSession(source, settings, providers=entries)
+        # Its own retry on the CPU prints a box of text; with nothing but the CPU it is in vain.
+        retry = int(len(entries) > 1)
+        return ort.InferenceSession(source, settings, providers=entries, enable_fallback=retry)
     except Exception as error:
         raise BackendError(
             f'ONNX Runtime cannot load {str(model.path)!r}: {_one_line(error)}'

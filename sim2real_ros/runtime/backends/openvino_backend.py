@@ -22,16 +22,17 @@ class OpenVinoBackend:
         settings = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'f32'}
         if options.threads > 0:
             settings['INFERENCE_NUM_THREADS'] = str(options.threads)
+        extra = extra_input_arrays(model)
         try:
             graph = ov.Core().read_model(model.content or str(model.path))
             self._request = ov.compile_model(graph, 'CPU', settings).create_infer_request()
+            for name, value in extra.items():
+                self._request.set_tensor(name, ov.Tensor(value))
         except Exception as error:
             raise BackendError(
                 f'OpenVINO cannot load {str(model.path)!r}: {_one_line(error)}'
             ) from error
         self._input, self._output = model.card.input, model.card.output
-        for name, value in extra_input_arrays(model).items():
-            self._request.set_tensor(name, ov.Tensor(value))
         self.name = f'openvino {ov.__version__.partition("-")[0]}'
         self.provider = 'cpu'
         self.fallback = ''
@@ -42,6 +43,9 @@ class OpenVinoBackend:
         self, image: NDArray[np.generic], out: NDArray[np.generic] | None
     ) -> NDArray[np.generic]:
         """Run one batch; see Backend.run."""
+        if not image.flags.writeable:
+            # OpenVINO shares no memory that it may not write to, though it never does.
+            image = image.copy()
         try:
             self._request.set_tensor(self._input, ov.Tensor(image, shared_memory=True))
             self._request.infer()
@@ -50,6 +54,11 @@ class OpenVinoBackend:
             raise BackendError(f'OpenVINO failed: {_one_line(error)}') from error
         if out is None:
             return np.array(result)
+        if result.shape != out.shape or result.dtype != out.dtype:
+            raise BackendError(
+                f'OpenVINO returned {result.dtype} {result.shape}, expected {out.dtype} '
+                f'{out.shape}.'
+            )
         np.copyto(out, result)
         return out
 
