@@ -40,99 +40,98 @@ PARAMETERS = {
 }
 
 
-def declare_arguments() -> list[DeclareLaunchArgument]:
-    default_file = PathJoinSubstitution([SHARE, 'config', 'proxy.yaml'])
-    empty = {'default_value': ''}
-    return [
-        DeclareLaunchArgument(
-            'namespace',
-            description='Namespace of the camera: its image_raw and camera_info are used.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'name', default_value='perception_proxy', description='Name of the node.'
-        ),
-        DeclareLaunchArgument(
-            'image_topic',
-            default_value='image_raw',
-            description='Image topic, without the suffix of a transport; camera_info is taken '
-            'from beside it.',
-        ),
-        DeclareLaunchArgument(
-            'cameras',
-            description='Namespaces of several cameras as a list, such as [front, rear]; empty '
-            'for the one camera that the other arguments name.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'model',
-            description='Model: the path of an .onnx file, or a name in the folder models.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'backend',
-            choices=['', 'auto', 'onnxruntime', 'openvino'],
-            description='Inference runtime.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'provider',
-            choices=['', 'auto', 'tensorrt', 'cuda', 'cpu'],
-            description='Hardware that runs the model; auto takes the fastest one there is.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'threads', description='CPU threads of inference; 0 for the best guess.', **empty
-        ),
-        DeclareLaunchArgument(
-            'image_transport',
-            choices=['', 'raw', 'compressed'],
-            description='Subscribe to image_raw, or to image_raw/compressed.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'output_namespace',
-            description='Namespace in front of the output topics (realistic/image_raw).',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'output_size',
-            choices=['', 'input', 'model'],
-            description='Publish at the size of the input, or at the size of the model.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'output_encoding',
-            description='Encoding of the output, such as rgb8; that of the input by default.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'strength', description='0 for the original image, 1 for the translated.', **empty
-        ),
-        DeclareLaunchArgument(
-            'on_failure',
-            choices=['', 'drop', 'passthrough'],
-            description='A frame that cannot be translated is dropped, or passed as it came.',
-            **empty,
-        ),
-        DeclareLaunchArgument(
-            'params_file',
-            default_value=default_file,
-            description='YAML file with the parameters of the node.',
-        ),
-        DeclareLaunchArgument(
-            'use_sim_time',
-            default_value='false',
-            choices=['true', 'false'],
-            description='Take the time from /clock.',
-        ),
-        DeclareLaunchArgument(
-            'log_level',
-            default_value='info',
-            choices=['debug', 'info', 'warn', 'error', 'fatal'],
-            description='Least severity that is logged.',
-        ),
-    ]
+DEFAULT_FILE = PathJoinSubstitution([SHARE, 'config', 'proxy.yaml'])
+EMPTY = {'default_value': ''}
+ARGUMENTS = [
+    DeclareLaunchArgument(
+        'namespace',
+        description='Namespace of the camera: its image_raw and camera_info are used.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'name', default_value='perception_proxy', description='Name of the node.'
+    ),
+    DeclareLaunchArgument(
+        'image_topic',
+        default_value='image_raw',
+        description='Image topic, without the suffix of a transport; camera_info is taken '
+        'from beside it.',
+    ),
+    DeclareLaunchArgument(
+        'cameras',
+        description='Namespaces of several cameras as a list, such as [front, rear]; empty '
+        'for the one camera that the other arguments name.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'model',
+        description='Model: the path of an .onnx file, or a name in the folder models.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'backend',
+        choices=['', 'auto', 'onnxruntime', 'openvino'],
+        description='Inference runtime.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'provider',
+        choices=['', 'auto', 'tensorrt', 'cuda', 'cpu'],
+        description='Hardware that runs the model; auto takes the fastest one there is.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'threads', description='CPU threads of inference; 0 for the best guess.', **EMPTY
+    ),
+    DeclareLaunchArgument(
+        'image_transport',
+        choices=['', 'raw', 'compressed'],
+        description='Subscribe to image_raw, or to image_raw/compressed.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'output_namespace',
+        description='Namespace in front of the output topics (realistic/image_raw).',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'output_size',
+        choices=['', 'input', 'model'],
+        description='Publish at the size of the input, or at the size of the model.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'output_encoding',
+        description='Encoding of the output, such as rgb8; that of the input by default.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'strength', description='0 for the original image, 1 for the translated.', **EMPTY
+    ),
+    DeclareLaunchArgument(
+        'on_failure',
+        choices=['', 'drop', 'passthrough'],
+        description='A frame that cannot be translated is dropped, or passed as it came.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'params_file',
+        default_value=DEFAULT_FILE,
+        description='YAML file with the parameters of the node.',
+    ),
+    DeclareLaunchArgument(
+        'use_sim_time',
+        default_value='false',
+        choices=['true', 'false'],
+        description='Take the time from /clock.',
+    ),
+    DeclareLaunchArgument(
+        'log_level',
+        default_value='info',
+        choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='Least severity that is logged.',
+    ),
+]
 
 
 def choose_transport_and_allocator(
@@ -176,7 +175,7 @@ def create_node(context: 'LaunchContext') -> list['LaunchDescriptionEntity']:
 def generate_launch_description() -> LaunchDescription:
     return LaunchDescription(
         [
-            *declare_arguments(),
+            *ARGUMENTS,
             OpaqueFunction(function=choose_transport_and_allocator),
             OpaqueFunction(function=create_node),
         ]

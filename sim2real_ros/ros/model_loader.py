@@ -7,6 +7,8 @@ from pathlib import Path
 
 from sim2real_ros.errors import ModelError, Sim2RealError
 from sim2real_ros.resources import share_path
+from sim2real_ros.ros.parameters import ProxyParameters
+from sim2real_ros.runtime.model_file import open_model
 from sim2real_ros.runtime.translator import Translator
 from sim2real_ros.runtime.trial_run import trial_run
 
@@ -22,6 +24,19 @@ class ModelRequest:
     threads: int
     warm_up: bool
     trial_run: bool
+
+
+def model_request(parameters: ProxyParameters) -> ModelRequest:
+    """Return what the node's parameters ask for."""
+    return ModelRequest(
+        model=parameters.model,
+        backend=parameters.backend,
+        provider=parameters.provider,
+        size=parameters.model_size,
+        threads=parameters.threads,
+        warm_up=parameters.warm_up,
+        trial_run=parameters.trial_run,
+    )
 
 
 def find_model(name: str) -> Path:
@@ -45,6 +60,15 @@ def find_model(name: str) -> Path:
             f'No model named {name!r}; known names: {known}. Or give the path of an .onnx file.'
         )
     return path
+
+
+def reason_against_model(name: str) -> str:
+    """Look at a model file without loading it; '' when nothing speaks against it."""
+    try:
+        open_model(find_model(name))
+    except Sim2RealError as error:
+        return str(error)
+    return ''
 
 
 def load_translator(request: ModelRequest) -> Translator:

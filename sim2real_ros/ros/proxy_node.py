@@ -10,7 +10,6 @@ from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
-from sim2real_ros.errors import Sim2RealError
 from sim2real_ros.ros.camera import Camera
 from sim2real_ros.ros.camera_topics import camera_topics
 from sim2real_ros.ros.diagnostics import ModelSituation
@@ -20,7 +19,13 @@ from sim2real_ros.ros.diagnostics_reporter import (
     model_values,
     wall_clock,
 )
-from sim2real_ros.ros.model_loader import ModelLoader, ModelRequest, find_model, load_translator
+from sim2real_ros.ros.model_loader import (
+    ModelLoader,
+    ModelRequest,
+    load_translator,
+    model_request,
+    reason_against_model,
+)
 from sim2real_ros.ros.parameters import (
     LAYOUT_FIELDS,
     MODEL_FIELDS,
@@ -31,7 +36,6 @@ from sim2real_ros.ros.parameters import (
     with_changes,
 )
 from sim2real_ros.ros.translation_worker import TranslationWorker
-from sim2real_ros.runtime.model_file import open_model
 from sim2real_ros.runtime.translator import Translator
 
 _LOG_THROTTLE_S = 5.0
@@ -90,10 +94,12 @@ class PerceptionProxy(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and create the publishers."""
-        request = self._model_request(self._settings)
+        request = model_request(self._settings)
         try:
             self._translator = load_translator(request)
-            self._cameras = [self._create_camera(name) for name in self._settings.cameras]
+            for name in self._settings.cameras:
+                # One by one: what exists when a later one fails is cleaned up.
+                self._cameras.append(self._create_camera(name))
         # Also what a runtime or rclpy raises on names and models that nobody foresaw.
         except Exception as error:
             self._refused = str(error)
@@ -191,7 +197,7 @@ class PerceptionProxy(LifecycleNode):
         if self._worker is not None:
             self._worker.parameters = parameters
         if names & set(MODEL_FIELDS) and self._configured and not self._reverting:
-            self._loader.request(self._model_request(parameters))
+            self._loader.request(model_request(parameters))
         elif names and self._start_failed:
             self._in_executor(self._start_again)
         return SetParametersResult(successful=True)
@@ -204,7 +210,7 @@ class PerceptionProxy(LifecycleNode):
         if frozen:
             return f'{", ".join(sorted(frozen))} can change only while the node is unconfigured'
         if 'model' in names and not self._reverting:
-            return _reason_against_model(parameters.model)
+            return reason_against_model(parameters.model)
         return ''
 
     def _start_again(self) -> None:
@@ -213,18 +219,6 @@ class PerceptionProxy(LifecycleNode):
             self.start()
 
     # --- model -----------------------------------------------------------------------------
-
-    @staticmethod
-    def _model_request(parameters: ProxyParameters) -> ModelRequest:
-        return ModelRequest(
-            model=parameters.model,
-            backend=parameters.backend,
-            provider=parameters.provider,
-            size=parameters.model_size,
-            threads=parameters.threads,
-            warm_up=parameters.warm_up,
-            trial_run=parameters.trial_run,
-        )
 
     def _accept_model(self, request: ModelRequest, translator: Translator) -> None:
         self._refused, self._accepted = '', request
@@ -243,7 +237,7 @@ class PerceptionProxy(LifecycleNode):
         self._answer_reloads()
 
     def _revert_parameters(self, refused: ModelRequest) -> None:
-        if self._accepted is None or self._model_request(self._settings) != refused:
+        if self._accepted is None or model_request(self._settings) != refused:
             # Somebody has asked for something else meanwhile.
             return
         values = dataclasses.asdict(self._accepted)
@@ -282,7 +276,7 @@ class PerceptionProxy(LifecycleNode):
         else:
             done = Future()
             self._reloads.append(done)
-            self._loader.request(self._model_request(self._settings))
+            self._loader.request(model_request(self._settings))
             await done
         response.success = self._configured and not self._refused
         response.message = self._refused or 'model loaded'
@@ -314,12 +308,3 @@ class PerceptionProxy(LifecycleNode):
         executor = self.executor
         if executor is not None:
             executor.create_task(function, *arguments)
-
-
-def _reason_against_model(name: str) -> str:
-    """Look at a model file without loading it; '' when nothing speaks against it."""
-    try:
-        open_model(find_model(name))
-    except Sim2RealError as error:
-        return str(error)
-    return ''

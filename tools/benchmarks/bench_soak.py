@@ -24,7 +24,7 @@ SIZE = (512, 384)
 
 def write_inverter(path: Path) -> None:
     """Write a model that gives 255 - x, so that every frame tells which model made it."""
-    shape = ['N', 'H', 'W', 3]
+    shape: list[str | int | None] = ['N', 'H', 'W', 3]
     image = helper.make_tensor_value_info('image', TensorProto.UINT8, shape)
     translated = helper.make_tensor_value_info('translated', TensorProto.UINT8, shape)
     white = helper.make_tensor('white', TensorProto.UINT8, [], [255])
