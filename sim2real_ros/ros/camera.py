@@ -86,7 +86,8 @@ class Camera:
             reason = describe_mismatch(self._node, topic, profile, subscribing=False)
             self._node.get_logger().warning(reason)
 
-        callbacks = PublisherEventCallbacks(incompatible_qos=explain)
+        # Every further event handler costs the executor time with every frame.
+        callbacks = PublisherEventCallbacks(incompatible_qos=explain, use_default_callbacks=False)
         # Humble has no matched event; there the node's timer looks for listeners.
         if hasattr(callbacks, 'matched'):
             callbacks.matched = lambda _event: self.update_subscriptions()

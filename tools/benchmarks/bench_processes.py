@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 HERE = Path(__file__).resolve().parent
+OUTPUT = 'realistic/image_raw'
 
 
 def ros_environment() -> dict[str, str]:
@@ -57,16 +58,28 @@ class Passage:
         return float(np.percentile(self.latency_ms, percent))
 
 
-def send_frames(frames: int, rate_hz: float, size: tuple[int, int]) -> Passage:
-    """Send frames from a camera process through whatever runs to a sink process."""
+def send_frames(
+    frames: int, rate_hz: float, size: tuple[int, int], topic: str = 'image_raw'
+) -> Passage:
+    """Send frames from a camera process through whatever runs to a sink process.
+
+    Args:
+        frames: How many.
+        rate_hz: How fast.
+        size: (width, height).
+        topic: Where the camera publishes; OUTPUT sends straight to the sink.
+
+    Raises:
+        RuntimeError: Nothing reached the sink.
+    """
     environ = ros_environment()
     sink = subprocess.Popen(
-        [sys.executable, str(HERE / 'bench_sink.py'), 'realistic/image_raw'],
+        [sys.executable, str(HERE / 'bench_sink.py'), OUTPUT],
         env=environ,
         stdout=subprocess.PIPE,
     )
     camera = [
-        sys.executable, str(HERE / 'bench_camera.py'), 'image_raw',
+        sys.executable, str(HERE / 'bench_camera.py'), topic,
         '--size', *map(str, size), '--rate-hz', str(rate_hz), '--frames', str(frames),
     ]  # fmt: skip
     subprocess.run(camera, env=environ, check=True)
@@ -79,5 +92,5 @@ def send_frames(frames: int, rate_hz: float, size: tuple[int, int]) -> Passage:
         sent=frames,
         received=len(set(table[:, 0].tolist())),
         latency_ms=(table[:, 2] - table[:, 1]) / 1e6,
-        rate_hz=(len(table) - 1) / seconds,
+        rate_hz=float((len(table) - 1) / seconds),
     )
