@@ -5,7 +5,7 @@ arrays of shape (H, W, 3). Knows no ROS: messages are read by their attributes.
 """
 
 from sim2real_ros.errors import ImageError
-from sim2real_ros.image.compressed import compress, decompress, original_encoding
+from sim2real_ros.image.compressed import codec_of, compress, decompress, original_encoding
 from sim2real_ros.image.encodings import ENCODINGS
 from sim2real_ros.image.limits import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from sim2real_ros.image.messages import ImageLike, OutputLayout, RawImage, layout_like
@@ -21,6 +21,7 @@ __all__ = [
     'ImageLike',
     'OutputLayout',
     'RawImage',
+    'codec_of',
     'compress',
     'decode',
     'decompress',

@@ -116,6 +116,15 @@ def compress(
     return data, f'{name}; {codec} compressed {fed}'
 
 
+def codec_of(data: Buffer) -> Codec:
+    """Recognise the codec of compressed data by its content.
+
+    Raises:
+        ImageError: It is neither JPEG nor PNG, or cut off within its header.
+    """
+    return read_header(_as_bytes(data)).codec
+
+
 def original_encoding(format: str) -> str | None:  # noqa: A002
     """Return the raw encoding that a format string begins with.
 

@@ -4,26 +4,50 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from sim2real_ros.ros.camera_info import CameraInfoPairing, Sizes, scale_camera_info
+from sim2real_ros.ros.camera_info import (
+    CameraInfoPairing,
+    Sizes,
+    described_image_size,
+    scale_camera_info,
+)
 from sim2real_ros.ros.camera_topics import CameraTopics
 from sim2real_ros.ros.frame_statistics import FrameStatistics
+from sim2real_ros.ros.lazy_subscription import LazySubscription
 from sim2real_ros.ros.qos import (
     TopicQos,
     declare_qos_overrides,
     describe_mismatch,
     publisher_profile,
-    subscription_profile,
 )
 
 # Depth 1: only the newest frame is of interest, older ones would only add latency.
 _IMAGE_IN = TopicQos('best_available', 1)
-_INFO_IN = TopicQos('best_available', 10)
+# Some cameras publish theirs only once, for everybody who comes later.
+_INFO_IN = TopicQos('best_available', 10, durability='best_available')
 _OUT = TopicQos('reliable', 5)
+
+
+Size = tuple[int, int]
+
+
+def declare_camera_qos(node: LifecycleNode, topics: CameraTopics) -> dict[str, TopicQos]:
+    """Declare the quality of service overrides of a camera's topics; return them by topic.
+
+    Raises:
+        ValueError: An override is impossible; the message names it.
+    """
+    inputs = {topics.image_in: _IMAGE_IN, topics.info_in: _INFO_IN}
+    outputs = (topics.image_out, topics.compressed_out, topics.info_out, topics.compare_out)
+    qos = {
+        topic: declare_qos_overrides(node, topic, 'subscription', default)
+        for topic, default in inputs.items()
+    }
+    qos |= {topic: declare_qos_overrides(node, topic, 'publisher', _OUT) for topic in outputs}
+    return qos
 
 
 @dataclass(frozen=True)
@@ -51,6 +75,7 @@ class Camera:
         topics: CameraTopics,
         transport: str,
         on_frame: 'Callable[[Camera, Image | CompressedImage], None]',
+        published_size: Callable[[Size], Size],
     ) -> None:
         """Create the publishers; nothing is subscribed yet.
 
@@ -60,37 +85,46 @@ class Camera:
             topics: Its resolved topics.
             transport: 'raw' or 'compressed'.
             on_frame: Called with every image message.
+            published_size: Tells at which (width, height) an image of some size is published.
         """
         self.name = name
         self.topics = topics
         self.statistics = FrameStatistics()
         self._node = node
-        self._on_frame = on_frame
-        self._image_type = CompressedImage if transport == 'compressed' else Image
+        self._published_size = published_size
         self._pairing = CameraInfoPairing()
         self._active = False
-        self._image_subscription: Any = None
-        self._info_subscription: Any = None
-        self._image_in = declare_qos_overrides(node, topics.image_in, 'subscription', _IMAGE_IN)
-        self._info_in = declare_qos_overrides(node, topics.info_in, 'subscription', _INFO_IN)
+        qos = declare_camera_qos(node, topics)
+        self._qos_out = qos
+        self._image_in = LazySubscription(
+            node,
+            CompressedImage if transport == 'compressed' else Image,
+            topics.image_in,
+            qos[topics.image_in],
+            lambda message: on_frame(self, message),
+            self.statistics.count_lost,
+        )
+        self._info_in = LazySubscription(
+            node, CameraInfo, topics.info_in, qos[topics.info_in], self._receive_info
+        )
         self._image = self._create_publisher(Image, topics.image_out)
         self._compressed = self._create_publisher(CompressedImage, topics.compressed_out)
         self._info = self._create_publisher(CameraInfo, topics.info_out)
         self._compare = self._create_publisher(Image, topics.compare_out)
 
     def _create_publisher(self, message_type: Any, topic: str) -> Any:
-        qos = declare_qos_overrides(self._node, topic, 'publisher', _OUT)
-        profile = publisher_profile(qos)
+        profile = publisher_profile(self._qos_out[topic])
 
         def explain(_event: Any) -> None:
             reason = describe_mismatch(self._node, topic, profile, subscribing=False)
             self._node.get_logger().warning(reason)
 
         # Every further event handler costs the executor time with every frame.
-        callbacks = PublisherEventCallbacks(incompatible_qos=explain, use_default_callbacks=False)
-        # Humble has no matched event; there the node's timer looks for listeners.
-        if hasattr(callbacks, 'matched'):
-            callbacks.matched = lambda _event: self.update_subscriptions()
+        callbacks = PublisherEventCallbacks(
+            incompatible_qos=explain,
+            matched=lambda _event: self.update_subscriptions(),
+            use_default_callbacks=False,
+        )
         return self._node.create_lifecycle_publisher(
             message_type, topic, profile, event_callbacks=callbacks
         )
@@ -113,62 +147,24 @@ class Camera:
         """Subscribe when somebody listens, unsubscribe when nobody does any more."""
         # While inactive the count does not matter, and after a shutdown it cannot be asked for.
         listeners = self.listeners() if self._active else Listeners(0, 0, 0, 0)
-        self._image_subscription = self._keep_or_change(
-            self._image_subscription, listeners.wants_images, self._subscribe_image
-        )
-        self._info_subscription = self._keep_or_change(
-            self._info_subscription, listeners.info > 0, self._subscribe_info
-        )
+        self._image_in.keep(listeners.wants_images)
+        self._info_in.keep(listeners.info > 0)
 
-    def _keep_or_change(self, current: Any, wanted: bool, subscribe: Callable[[], Any]) -> Any:
-        if wanted and current is None:
-            return subscribe()
-        if not wanted and current is not None:
-            self._node.destroy_subscription(current)
-            return None
-        return current
+    def reconsider_qos(self) -> None:
+        """Adapt the subscriptions to publishers that have come or gone."""
+        self._image_in.reconsider()
+        self._info_in.reconsider()
 
-    def _subscribe_image(self) -> Any:
-        profile = subscription_profile(self._node, self.topics.image_in, self._image_in)
-        callbacks = self._subscription_events(self.topics.image_in, profile)
-        callbacks.message_lost = lambda event: self.statistics.count_lost(event.total_count_change)
-        return self._node.create_subscription(
-            self._image_type,
-            self.topics.image_in,
-            lambda message: self._on_frame(self, message),
-            profile,
-            event_callbacks=callbacks,
-        )
-
-    def _subscribe_info(self) -> Any:
-        profile = subscription_profile(self._node, self.topics.info_in, self._info_in)
-        return self._node.create_subscription(
-            CameraInfo,
-            self.topics.info_in,
-            self._receive_info,
-            profile,
-            event_callbacks=self._subscription_events(self.topics.info_in, profile),
-        )
-
-    def _subscription_events(self, topic: str, profile: QoSProfile) -> SubscriptionEventCallbacks:
-        def explain(_event: Any) -> None:
-            reason = describe_mismatch(self._node, topic, profile, subscribing=True)
-            self._node.get_logger().warning(reason)
-            # Where we chose the policy by the publishers of that moment, choose again by today's.
-            self._node.executor.create_task(self._subscribe_again)
-
-        return SubscriptionEventCallbacks(incompatible_qos=explain)
-
-    def _subscribe_again(self) -> None:
-        active, self._active = self._active, False
-        self.update_subscriptions()
-        self._active = active
-        self.update_subscriptions()
+    @property
+    def receives_images_since_s(self) -> float | None:
+        """CLOCK_MONOTONIC of the image subscription in seconds; None while there is none."""
+        return self._image_in.since_s
 
     def _receive_info(self, info: CameraInfo) -> None:
-        if self._image_subscription is None:
+        if self._image_in.since_s is None:
             # Nobody wants images: there is nothing to pair with.
-            self._info.publish(info)
+            size = described_image_size(info)
+            self._publish_scaled(info, (size, self._published_size(size)))
             return
         followed = self._pairing.add_info(stamp_ns(info.header), info)
         if followed is not None:

@@ -13,6 +13,15 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]
 """(width, height) of an image on arrival, and as published."""
 
 
+def described_image_size(info: CameraInfo) -> tuple[int, int]:
+    """Return the (width, height) of the images that a CameraInfo belongs to.
+
+    That is its region of interest (all zero = the whole sensor) after binning (0 = none).
+    """
+    width, height = info.roi.width or info.width, info.roi.height or info.height
+    return (width // max(info.binning_x, 1), height // max(info.binning_y, 1))
+
+
 def scale_camera_info(
     info: CameraInfo, image_size: tuple[int, int], new_size: tuple[int, int]
 ) -> CameraInfo:
@@ -31,7 +40,7 @@ def scale_camera_info(
     Returns:
         ``info`` itself where nothing changes, else a scaled copy.
     """
-    if image_size == new_size:
+    if image_size == new_size or 0 in image_size:
         return info
     x, y = new_size[0] / image_size[0], new_size[1] / image_size[1]
     scaled = deepcopy(info)

@@ -13,9 +13,10 @@ LOST_ADVICE = (
     'profile too (FASTRTPS_DEFAULT_PROFILES_FILE=.../share/sim2real_ros/config/fastdds.xml)'
 )
 
-_USUAL_RATE_SMOOTHING = 0.05
 _FALLEN_RATE_SHARE = 0.5
 _SLOW_MODEL_SHARE = 0.5
+# A model this many times slower than what counts as stale is not slow: it hangs.
+_HANGING_FACTOR = 5
 
 
 @dataclass
@@ -26,11 +27,14 @@ class CameraSituation:
         report: Its statistics.
         since: Counts of the last period only.
         period_s: Length of that period in seconds.
-        usual_rate_hz: Long-running mean of the rate of arrival; 0 before it is known.
+        usual_rate_hz: Median rate of arrival in the recent past; 0 while it is not known, or
+            when it says nothing about this period.
         active: Whether the node is active.
-        listeners: Subscribers of all outputs together.
+        image_listeners: Subscribers of all outputs that need images.
+        info_listeners: Subscribers of camera_info.
         publishers: Publishers of the input image.
-        silence_s: Seconds since the newest frame, or since somebody began to listen.
+        silence_s: Seconds since the newest frame arrived, or since it could have.
+        unanswered_s: Seconds since the newest frame went out, or since it could have.
         age_ms: Node time minus stamp of the newest frame; None where they cannot be compared.
         stale_after_s: Silence from which on to warn.
         topics: Input and output names.
@@ -41,9 +45,11 @@ class CameraSituation:
     period_s: float
     usual_rate_hz: float
     active: bool
-    listeners: int
+    image_listeners: int
+    info_listeners: int
     publishers: int
     silence_s: float
+    unanswered_s: float
     age_ms: float | None
     stale_after_s: float
     topics: dict[str, str] = field(default_factory=dict)
@@ -59,24 +65,31 @@ class CameraSituation:
         return self.since.published / self.period_s
 
 
-def smoothed_rate(usual_hz: float, rate_hz: float) -> float:
-    """Return the long-running mean after one more period."""
-    if usual_hz == 0.0:
-        return rate_hz
-    return usual_hz + _USUAL_RATE_SMOOTHING * (rate_hz - usual_hz)
-
-
 def judge_camera(situation: CameraSituation) -> tuple[bytes, str]:
     """Return (level, message): the most urgent thing to know about a camera."""
     if not situation.active:
         return OK, 'inactive'
-    if situation.listeners == 0:
-        return OK, 'idle: nobody listens to the output'
+    if situation.image_listeners == 0:
+        passing = situation.info_listeners > 0
+        return OK, 'passing camera_info on' if passing else 'idle: nobody listens to the output'
+    return (
+        _judge_failures(situation)
+        or _judge_input(situation)
+        or _judge_rate(situation)
+        or (OK, 'translating')
+    )
+
+
+def _judge_failures(situation: CameraSituation) -> tuple[bytes, str] | None:
     since, report = situation.since, situation.report
-    if since.failed:
-        level = WARN if since.published else ERROR
-        return level, f'{since.failed} frames failed in the last period: {report.last_error}'
-    return _judge_input(situation) or _judge_rate(situation) or (OK, 'translating')
+    if since.failed or report.is_failing:
+        return WARN if since.published else ERROR, f'frames fail: {report.last_error}'
+    hangs = situation.unanswered_s > _HANGING_FACTOR * situation.stale_after_s
+    if hangs and since.received:
+        return ERROR, (
+            f'frames arrive, but none came out for {situation.unanswered_s:.0f} s: the model hangs'
+        )
+    return None
 
 
 def _judge_input(situation: CameraSituation) -> tuple[bytes, str] | None:
@@ -114,7 +127,7 @@ def camera_values(situation: CameraSituation) -> dict[str, str]:
         'frames dropped': str(counts.dropped),
         'frames failed': str(counts.failed),
         'messages lost': str(counts.lost),
-        'listeners': str(situation.listeners),
+        'listeners': str(situation.image_listeners + situation.info_listeners),
         'input publishers': str(situation.publishers),
     }
     values |= {f'latency {name} (ms)': f'{ms:.2f}' for name, ms in report.latency_ms.items()}

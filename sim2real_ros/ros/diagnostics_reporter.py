@@ -1,7 +1,8 @@
 """Publishes /diagnostics once a second, on wall time, whatever the simulation clock does."""
 
+import statistics
 import time
-from dataclasses import dataclass, field
+from collections import deque
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
@@ -16,24 +17,30 @@ from sim2real_ros.ros.diagnostics import (
     judge_camera,
     judge_model,
     make_status,
-    smoothed_rate,
 )
 from sim2real_ros.ros.frame_statistics import FrameCounts
 from sim2real_ros.runtime.translator import Translator
 
 PERIOD_S = 1.0
 
+_REMEMBERED_PERIODS = 60
+_PERIODS_TO_KNOW = 5
+
 _PLAUSIBLE_AGE_MS = 3_600_000.0
 
 
-@dataclass
 class _History:
     """What is remembered of a camera between two reports."""
 
-    counts: FrameCounts = field(default_factory=FrameCounts)
-    usual_rate_hz: float = 0.0
-    reported_s: float = 0.0
-    listening_since_s: float = 0.0
+    def __init__(self, now_s: float) -> None:
+        self.counts = FrameCounts()
+        self.reported_s = now_s
+        self.rates_hz: deque[float] = deque(maxlen=_REMEMBERED_PERIODS)
+
+    def usual_rate_hz(self) -> float:
+        """Return the median of the recent rates; 0 while there are too few."""
+        known = len(self.rates_hz) >= _PERIODS_TO_KNOW
+        return statistics.median(self.rates_hz) if known else 0.0
 
 
 class DiagnosticsReporter:
@@ -76,27 +83,29 @@ class DiagnosticsReporter:
 
     def _situation(self, camera: Camera, active: bool, stale_after_s: float) -> CameraSituation:
         now_s = time.monotonic()
-        history = self._history.setdefault(camera, _History(reported_s=now_s - PERIOD_S))
+        history = self._history.setdefault(camera, _History(now_s - PERIOD_S))
         report, listeners = camera.statistics.report(), camera.listeners()
-        count = listeners.image + listeners.compressed + listeners.info + listeners.compare
-        if not (active and count):
-            history.listening_since_s = now_s
         period_s = max(now_s - history.reported_s, 1e-3)
         since = report.counts.minus(history.counts)
-        usual_rate_hz = history.usual_rate_hz
-        if since.received:
-            history.usual_rate_hz = smoothed_rate(usual_rate_hz, since.received / period_s)
+        subscribed_s = camera.receives_images_since_s
+        subscribed_s = now_s if subscribed_s is None else subscribed_s
+        # A period in which nothing was subscribed for a while says nothing about the camera.
+        is_full = subscribed_s <= history.reported_s
+        usual_rate_hz = history.usual_rate_hz() if is_full else 0.0
+        if is_full and since.received:
+            history.rates_hz.append(since.received / period_s)
         history.counts, history.reported_s = report.counts, now_s
-        newest_s = max(report.last_receive_ns / 1e9, history.listening_since_s)
         return CameraSituation(
             report=report,
             since=since,
             period_s=period_s,
             usual_rate_hz=usual_rate_hz,
             active=active,
-            listeners=count,
+            image_listeners=listeners.image + listeners.compressed + listeners.compare,
+            info_listeners=listeners.info,
             publishers=camera.input_publishers(),
-            silence_s=now_s - newest_s,
+            silence_s=now_s - max(report.last_receive_ns / 1e9, subscribed_s),
+            unanswered_s=now_s - max(report.last_publish_ns / 1e9, subscribed_s),
             age_ms=self._age_ms(report.last_stamp_ns),
             stale_after_s=stale_after_s,
             topics={'input': camera.topics.image_in, 'output': camera.topics.image_out},

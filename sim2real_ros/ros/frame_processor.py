@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from sim2real_ros.image import (
     ImageLike,
     OutputLayout,
+    codec_of,
     compress,
     decode,
     decompress,
@@ -207,15 +208,16 @@ def _resized(rgb: RgbImage, size: tuple[int, int]) -> RgbImage:
 
 def _compressed(source: Source, result: RgbImage, parameters: ProxyParameters) -> CompressedImage:
     message = source.message
-    if result is source.rgb and isinstance(message, CompressedImage):
-        # Nothing was changed: no second loss by JPEG.
-        return message
-    png = isinstance(message, CompressedImage) and 'png' in message.format.lower()
+    encoding = parameters.output_encoding or source.encoding
+    codec: Literal['jpeg', 'png'] = 'jpeg'
+    if isinstance(message, CompressedImage):
+        codec = codec_of(message.data)
+        named = original_encoding(message.format)
+        if result is source.rgb and named == encoding and f' {codec} ' in message.format:
+            # Nothing was changed, and the label is right: no second loss by JPEG.
+            return message
     data, image_format = compress(
-        result,
-        'png' if png else 'jpeg',
-        quality=parameters.jpeg_quality,
-        source_encoding=parameters.output_encoding or source.encoding,
+        result, codec, quality=parameters.jpeg_quality, source_encoding=encoding
     )
     return CompressedImage(header=message.header, format=image_format, data=data)
 

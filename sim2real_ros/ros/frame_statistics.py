@@ -1,6 +1,7 @@
 """Counts, rates and latencies of one camera, for the diagnostics."""
 
 import threading
+import time
 from collections import deque
 from dataclasses import dataclass, field, replace
 
@@ -53,6 +54,8 @@ class FrameReport:
         last_error: Message of the newest failure.
         last_receive_ns: CLOCK_MONOTONIC of the newest arrival; 0 before the first one.
         last_stamp_ns: Header stamp of the newest arrival.
+        last_publish_ns: CLOCK_MONOTONIC of the newest publication; 0 before the first one.
+        is_failing: Whether the newest frame that was finished failed.
     """
 
     counts: FrameCounts = field(default_factory=FrameCounts)
@@ -61,6 +64,8 @@ class FrameReport:
     last_error: str = ''
     last_receive_ns: int = 0
     last_stamp_ns: int = 0
+    last_publish_ns: int = 0
+    is_failing: bool = False
 
 
 class FrameStatistics:
@@ -86,13 +91,13 @@ class FrameStatistics:
 
     def count_failed(self, error: str) -> None:
         """Count a frame that failed, and remember why."""
-        self._count(failed=1, last_error=error)
+        self._count(failed=1, last_error=error, is_failing=True)
 
     def count_published(self, stages_ns: tuple[int, ...]) -> None:
         """Count a published frame with the nanoseconds of each of STAGES."""
         with self._lock:
             self._stages_ns.append(stages_ns)
-        self._count(published=1)
+        self._count(published=1, last_publish_ns=time.monotonic_ns(), is_failing=False)
 
     def _count(
         self,

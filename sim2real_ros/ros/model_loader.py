@@ -1,7 +1,10 @@
 """Loads models in a thread of its own while the old one goes on translating."""
 
+import contextlib
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +14,9 @@ from sim2real_ros.ros.parameters import ProxyParameters
 from sim2real_ros.runtime.model_file import open_model
 from sim2real_ros.runtime.translator import Translator
 from sim2real_ros.runtime.trial_run import trial_run
+
+_QUICKLY_PARSED_BYTES = 4 * 2**20
+_POLL_S = 0.1
 
 
 @dataclass(frozen=True)
@@ -63,10 +69,15 @@ def find_model(name: str) -> Path:
 
 
 def reason_against_model(name: str) -> str:
-    """Look at a model file without loading it; '' when nothing speaks against it."""
+    """Look at a model file without loading it; '' when nothing speaks against it.
+
+    A large file is only looked for here: parsing it would hold up the frames.
+    """
     try:
-        open_model(find_model(name))
-    except Sim2RealError as error:
+        path = find_model(name)
+        if not (path.is_file() and path.stat().st_size > _QUICKLY_PARSED_BYTES):
+            open_model(path)
+    except (Sim2RealError, OSError, ValueError) as error:
         return str(error)
     return ''
 
@@ -92,35 +103,83 @@ def load_translator(request: ModelRequest) -> Translator:
     return translator
 
 
+def load_while(request: ModelRequest, goes_on: Callable[[], bool]) -> Translator | None:
+    """Load a model in a thread, so that a signal need not wait for it.
+
+    Args:
+        request: What to load.
+        goes_on: Asked ten times a second whether the result is still wanted.
+
+    Returns:
+        The warm model; None when it is not wanted any more.
+
+    Raises:
+        Sim2RealError: The model cannot be used; the message says why.
+    """
+    outcome: Future[Translator] = Future()
+
+    def load() -> None:
+        try:
+            outcome.set_result(load_translator(request))
+        # Carried to the waiting thread, whatever it is.
+        except BaseException as error:
+            outcome.set_exception(error)
+
+    threading.Thread(target=load, name='model_loading', daemon=True).start()
+    while goes_on():
+        with contextlib.suppress(FutureTimeoutError):
+            return outcome.result(_POLL_S)
+    return None
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """The outcome of one request.
+
+    Attributes:
+        ticket: The number that ``ModelLoader.request`` gave it.
+        request: What was asked for.
+        translator: The warm model; None where it was refused.
+        reason: Why it was refused; '' where it was not.
+    """
+
+    ticket: int
+    request: ModelRequest
+    translator: Translator | None = None
+    reason: str = ''
+
+
 class ModelLoader:
     """Serves the newest request; requests that were overtaken while waiting are skipped."""
 
-    def __init__(
-        self,
-        on_loaded: Callable[[ModelRequest, Translator], None],
-        on_refused: Callable[[ModelRequest, str], None],
-    ) -> None:
+    def __init__(self, on_done: Callable[[LoadedModel], None]) -> None:
         """Start the thread.
 
         Args:
-            on_loaded: Called in the loader's thread with the warm model.
-            on_refused: Called in the loader's thread with the reason.
+            on_done: Called in the loader's thread with every outcome.
         """
-        self._on_loaded = on_loaded
-        self._on_refused = on_refused
+        self._on_done = on_done
         self._changed = threading.Condition()
+        self._ticket = 0
         self._next: ModelRequest | None = None
         self._closed = False
         self.loading = False
         self._thread = threading.Thread(target=self._run, name='model_loader', daemon=True)
         self._thread.start()
 
-    def request(self, request: ModelRequest) -> None:
-        """Ask for a model."""
+    def request(self, request: ModelRequest) -> int:
+        """Ask for a model; return a ticket, higher than those of all requests before."""
         with self._changed:
+            self._ticket += 1
             self._next = request
             self.loading = True
             self._changed.notify()
+            return self._ticket
+
+    def cancel(self) -> None:
+        """Forget a request that is still waiting."""
+        with self._changed:
+            self._next = None
 
     def close(self) -> None:
         """End the thread after the load that is under way; its result is not delivered."""
@@ -133,23 +192,18 @@ class ModelLoader:
             with self._changed:
                 self.loading = self._next is not None
                 self._changed.wait_for(lambda: self._next is not None or self._closed)
-                request, self._next = self._next, None
+                ticket, request, self._next = self._ticket, self._next, None
             if self._closed or request is None:
                 return
-            self._serve(request)
+            outcome = self._serve(ticket, request)
+            if not self._closed:
+                self._on_done(outcome)
 
-    def _serve(self, request: ModelRequest) -> None:
+    def _serve(self, ticket: int, request: ModelRequest) -> LoadedModel:
         try:
-            translator = load_translator(request)
+            return LoadedModel(ticket, request, load_translator(request))
         except Sim2RealError as error:
-            self._refuse(request, str(error))
+            return LoadedModel(ticket, request, reason=str(error))
         # A runtime may raise anything on a model that nobody has seen before.
         except Exception as error:
-            self._refuse(request, f'{type(error).__name__}: {error}')
-        else:
-            if not self._closed:
-                self._on_loaded(request, translator)
-
-    def _refuse(self, request: ModelRequest, reason: str) -> None:
-        if not self._closed:
-            self._on_refused(request, reason)
+            return LoadedModel(ticket, request, reason=f'{type(error).__name__}: {error}')

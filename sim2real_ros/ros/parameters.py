@@ -142,7 +142,8 @@ def reason_against(parameters: ProxyParameters) -> str:
     if not parameters.output_namespace.strip('/'):
         return 'output_namespace must not be empty: the output would be the input'
     for name in (*filter(None, parameters.cameras), parameters.output_namespace):
-        if not _ROS_NAME.fullmatch(name):
+        private = name.startswith('~') and name in parameters.cameras
+        if private or not _ROS_NAME.fullmatch(name):
             return f'{name!r} is not a ROS name (letters, digits, _ and /; no digit after a /)'
     return blend_reason(parameters.strength, parameters.roi, parameters.roi_feather_px)
 

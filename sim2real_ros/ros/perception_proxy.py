@@ -5,8 +5,11 @@ realistic/camera_info. Settings are ROS parameters; config/proxy.yaml documents 
 """
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from sim2real_ros.errors import ConfigError
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from sim2real_ros.ros.proxy_node import PerceptionProxy
 
 NAME = 'perception_proxy'
+_PATIENCE_S = 0.5
 EXAMPLES = """examples:
   perception_proxy --ros-args -r image_raw:=/sim/camera/image_raw
   perception_proxy --ros-args -r image_raw:=/sim/camera/image_raw \\
@@ -42,18 +46,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     from sim2real_ros.ros.proxy_node import PerceptionProxy
 
-    try:
-        words, own = split_arguments(arguments)
-        parser().parse_args(own)
-        initialise(words)
-        node = PerceptionProxy()
-    except (ConfigError, ValueError, ParameterException) as error:
-        rclpy.logging.get_logger(NAME).fatal(f'Cannot start: {error}')
-        rclpy.try_shutdown()
-        return 1
-    node.get_logger().info(f'Transport: {environment.transport}')
-    _spin(node)
+    with _quiet_end():
+        try:
+            words, own = split_arguments(arguments)
+            parser().parse_args(own)
+            initialise(words)
+            node = PerceptionProxy()
+        except (ConfigError, ValueError, ParameterException) as error:
+            rclpy.logging.get_logger(NAME).fatal(f'Cannot start: {error}')
+            return 1
+        node.get_logger().info(f'Transport: {environment.transport}')
+        _spin(node)
+    _leave_hanging_threads()
     return 0
+
+
+@contextmanager
+def _quiet_end() -> Iterator[None]:
+    """Treat SIGINT and SIGTERM as an ordinary end, whatever they interrupt."""
+    import rclpy
+    from rclpy.executors import ExternalShutdownException
+
+    try:
+        yield
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:
+        # After a signal the context is gone, and all that still wants to use it fails.
+        if rclpy.ok():
+            raise
+    finally:
+        rclpy.try_shutdown()
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,21 +90,40 @@ def parser() -> argparse.ArgumentParser:
     )
 
 
+def _leave_hanging_threads() -> None:
+    """End the process at once where a model still runs in one of its threads.
+
+    Python cannot end a thread, and its ordinary way out would crash in the runtime's code.
+    """
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        thread.join(_PATIENCE_S)
+    if any(thread.is_alive() for thread in others):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
 def _spin(node: 'PerceptionProxy') -> None:
     import rclpy
     from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    if node.get_parameter('autostart').value:
+        executor.create_task(node.start)
     try:
-        if node.get_parameter('autostart').value:
-            node.start()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        while rclpy.ok():
+            try:
+                executor.spin()
+            except ExternalShutdownException:
+                break
+            # rclpy ends the program when, for example, somebody asks for an illegal transition.
+            except Exception as error:
+                if rclpy.ok():
+                    node.get_logger().error(f'A request failed: {type(error).__name__}: {error}')
     finally:
         node.destroy_node()
-        rclpy.try_shutdown()
 
 
 if __name__ == '__main__':

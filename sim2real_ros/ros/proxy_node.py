@@ -1,17 +1,19 @@
 """PerceptionProxy: simulated camera topics in, realistic ones out; a managed node."""
 
 import dataclasses
+import time
 from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
-from sim2real_ros.ros.camera import Camera
-from sim2real_ros.ros.camera_topics import camera_topics
+from sim2real_ros.ros.camera import Camera, declare_camera_qos
+from sim2real_ros.ros.camera_topics import CameraTopics, camera_topics
 from sim2real_ros.ros.diagnostics import ModelSituation
 from sim2real_ros.ros.diagnostics_reporter import (
     PERIOD_S,
@@ -20,9 +22,10 @@ from sim2real_ros.ros.diagnostics_reporter import (
     wall_clock,
 )
 from sim2real_ros.ros.model_loader import (
+    LoadedModel,
     ModelLoader,
     ModelRequest,
-    load_translator,
+    load_while,
     model_request,
     reason_against_model,
 )
@@ -39,6 +42,7 @@ from sim2real_ros.ros.translation_worker import TranslationWorker
 from sim2real_ros.runtime.translator import Translator
 
 _LOG_THROTTLE_S = 5.0
+_REFUSAL_SHOWN_S = 30.0
 
 
 class PerceptionProxy(LifecycleNode):
@@ -65,28 +69,32 @@ class PerceptionProxy(LifecycleNode):
         self._configured = False
         self._active = False
         self._accepted: ModelRequest | None = None
-        self._refused = ''
+        self._refused, self._refused_s = '', 0.0
+        self._logged_s: dict[Camera, float] = {}
         self._reverting = False
         self._start_failed = False
-        self._reloads: list[Future] = []
-        self._loader = ModelLoader(
-            on_loaded=partial(self._in_executor, self._accept_model),
-            on_refused=partial(self._in_executor, self._refuse_model),
-        )
+        self._reloads: list[tuple[int, Future]] = []
+        self._loader = ModelLoader(on_done=partial(self._in_executor, self._take_model))
+        for name in self._settings.cameras:
+            # Here already, so that an impossible remapping or override ends the program.
+            declare_camera_qos(self, self._topics(name))
         self._diagnostics = DiagnosticsReporter(self)
         self._timer = self.create_timer(PERIOD_S, self._tick, clock=wall_clock())
         self.create_service(SetBool, '~/enable', self._enable)
-        self.create_service(Trigger, '~/reload', self._reload)
+        # In a group of its own: while it waits for the model, everything else has to go on.
+        self.create_service(
+            Trigger, '~/reload', self._reload, callback_group=MutuallyExclusiveCallbackGroup()
+        )
         self.add_on_set_parameters_callback(self._change_parameters)
 
     # --- lifecycle -------------------------------------------------------------------------
 
     def start(self) -> None:
         """Configure and activate, as a lifecycle manager would; a failure is logged."""
-        self._start_failed = self.trigger_configure() != TransitionCallbackReturn.SUCCESS
-        if not self._start_failed:
+        if self.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
-        else:
+        elif self.context.ok():
+            self._start_failed = True
             self.get_logger().error(
                 'The node stays unconfigured. Set the parameter that is at fault, or call '
                 '~/reload once the model is in place.'
@@ -96,7 +104,10 @@ class PerceptionProxy(LifecycleNode):
         """Load the model and create the publishers."""
         request = model_request(self._settings)
         try:
-            self._translator = load_translator(request)
+            self._translator = load_while(request, self.context.ok)
+            if self._translator is None:
+                # Told to stop meanwhile.
+                return TransitionCallbackReturn.FAILURE
             for name in self._settings.cameras:
                 # One by one: what exists when a later one fails is cleaned up.
                 self._cameras.append(self._create_camera(name))
@@ -107,15 +118,19 @@ class PerceptionProxy(LifecycleNode):
             self._clean_up()
             return TransitionCallbackReturn.FAILURE
         self._refused, self._accepted = '', request
-        self._configured = True
+        self._configured, self._start_failed = True, False
         self._log_model(self._translator)
         return super().on_configure(state)
 
     def _create_camera(self, name: str) -> Camera:
-        parameters = self._settings
-        topics = camera_topics(self, name, parameters.output_namespace, parameters.image_transport)
+        topics = self._topics(name)
         self.get_logger().info(f'{topics.image_in} -> {topics.image_out}')
-        return Camera(self, name, topics, parameters.image_transport, self._receive)
+        transport = self._settings.image_transport
+        return Camera(self, name, topics, transport, self._receive, self._published_size)
+
+    def _topics(self, name: str) -> CameraTopics:
+        settings = self._settings
+        return camera_topics(self, name, settings.output_namespace, settings.image_transport)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker; cameras subscribe as soon as somebody listens."""
@@ -160,6 +175,8 @@ class PerceptionProxy(LifecycleNode):
             self._worker = None
 
     def _clean_up(self) -> None:
+        self._start_failed = False
+        self._loader.cancel()
         for camera in self._cameras:
             camera.destroy()
         self._cameras = []
@@ -178,12 +195,18 @@ class PerceptionProxy(LifecycleNode):
         if self._worker is not None:
             self._worker.submit(camera, message)
 
+    def _published_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Return the size at which images of ``size`` are published."""
+        if self._translator is None or self._settings.output_size == 'input':
+            return size
+        return self._translator.model_size(size)
+
     def _log_failure(self, camera: Camera, reason: str) -> None:
-        """Log a failed frame; runs in the worker's thread."""
-        self.get_logger().error(
-            f'A frame of {camera.topics.image_in} failed: {reason}',
-            throttle_duration_sec=_LOG_THROTTLE_S,
-        )
+        """Log a failed frame, once in a while per camera; runs in the worker's thread."""
+        now_s = time.monotonic()
+        if now_s > self._logged_s.get(camera, -_LOG_THROTTLE_S) + _LOG_THROTTLE_S:
+            self._logged_s[camera] = now_s
+            self.get_logger().error(f'A frame of {camera.topics.image_in} failed: {reason}')
 
     # --- parameters ------------------------------------------------------------------------
 
@@ -220,26 +243,30 @@ class PerceptionProxy(LifecycleNode):
 
     # --- model -----------------------------------------------------------------------------
 
+    def _take_model(self, loaded: LoadedModel) -> None:
+        """Use what the loader brings, unless something else has been asked for meanwhile."""
+        if self._configured and loaded.request == model_request(self._settings):
+            if loaded.translator is not None:
+                self._accept_model(loaded.request, loaded.translator)
+            else:
+                self._refuse_model(loaded.request, loaded.reason)
+        self._answer_reloads(loaded.ticket)
+
     def _accept_model(self, request: ModelRequest, translator: Translator) -> None:
         self._refused, self._accepted = '', request
-        if self._configured:
-            self._translator = translator
-            if self._worker is not None:
-                self._worker.translator = translator
-            self._log_model(translator)
-        self._answer_reloads()
+        self._translator = translator
+        if self._worker is not None:
+            self._worker.translator = translator
+        self._log_model(translator)
 
     def _refuse_model(self, request: ModelRequest, reason: str) -> None:
         """Keep the old model, and make the parameters say so again."""
-        self._refused = reason
+        self._refused, self._refused_s = reason, time.monotonic()
         self.get_logger().error(f'The model was refused, the old one goes on: {reason}')
-        self._revert_parameters(request)
-        self._answer_reloads()
+        self._revert_parameters()
 
-    def _revert_parameters(self, refused: ModelRequest) -> None:
-        if self._accepted is None or model_request(self._settings) != refused:
-            # Somebody has asked for something else meanwhile.
-            return
+    def _revert_parameters(self) -> None:
+        assert self._accepted is not None
         values = dataclasses.asdict(self._accepted)
         values['size'] = list(self._accepted.size or (0, 0))
         self._reverting = True
@@ -271,28 +298,36 @@ class PerceptionProxy(LifecycleNode):
         self, _request: Trigger.Request, response: Trigger.Response
     ) -> Trigger.Response:
         """Load the model file anew; the old one serves until the new one is warm."""
-        if not self._configured:
+        if self._start_failed:
             self.start()
-        else:
+        elif self._configured:
             done = Future()
-            self._reloads.append(done)
-            self._loader.request(model_request(self._settings))
+            ticket = self._loader.request(model_request(self._settings))
+            self._reloads.append((ticket, done))
             await done
         response.success = self._configured and not self._refused
-        response.message = self._refused or 'model loaded'
+        response.message = self._refused or (
+            'model loaded' if self._configured else 'the node is not configured'
+        )
         return response
 
-    def _answer_reloads(self) -> None:
-        waiting, self._reloads = self._reloads, []
-        for future in waiting:
-            future.set_result(None)
+    def _answer_reloads(self, ticket: int) -> None:
+        """Answer those who asked for this model, or for one that it has overtaken."""
+        for number, future in self._reloads:
+            if number <= ticket:
+                future.set_result(None)
+        self._reloads = [(number, future) for number, future in self._reloads if number > ticket]
 
     # --- housekeeping ----------------------------------------------------------------------
 
     def _tick(self) -> None:
         for camera in self._cameras:
-            # Also covers a matched event that was missed, and ROS distributions without them.
+            # Also covers a matched event that was missed.
             camera.update_subscriptions()
+            camera.reconsider_qos()
+        if self._accepted and time.monotonic() > self._refused_s + _REFUSAL_SHOWN_S:
+            # The old model is in use, as the parameters say: nothing is wrong any more.
+            self._refused = ''
         values = {}
         fallback = ''
         if self._translator is not None:

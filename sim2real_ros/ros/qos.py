@@ -8,6 +8,7 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 RELIABILITIES = ('best_available', 'reliable', 'best_effort')
+DURABILITIES = ('best_available', 'transient_local', 'volatile')
 
 
 @dataclass(frozen=True)
@@ -17,13 +18,15 @@ class TopicQos:
     Attributes:
         reliability: 'reliable', 'best_effort', or for subscriptions 'best_available': reliable
             when every publisher is, else best effort.
-        depth: Messages kept; history is keep_last.
-        durability: 'volatile' or 'transient_local'.
+        depth: Messages kept.
+        durability: 'volatile', 'transient_local', or for subscriptions 'best_available'.
+        history: 'keep_last', the only one that makes sense for a live camera.
     """
 
     reliability: str
     depth: int
     durability: str = 'volatile'
+    history: str = 'keep_last'
 
 
 def declare_qos_overrides(node: Node, topic: str, entity: str, default: TopicQos) -> TopicQos:
@@ -42,19 +45,26 @@ def declare_qos_overrides(node: Node, topic: str, entity: str, default: TopicQos
     Raises:
         ValueError: An override is not a policy value.
     """
-    values = {}
-    for policy in ('reliability', 'depth', 'durability'):
+    values: dict[str, Any] = {}
+    for policy in ('reliability', 'depth', 'durability', 'history'):
         name = f'qos_overrides.{topic}.{entity}.{policy}'
-        values[policy] = _declare_once(
-            node, name, getattr(default, policy), f'{policy} of {topic}'
-        )
+        description = f'{policy.capitalize()} of our {entity} on {topic}.'
+        value = _declare_once(node, name, getattr(default, policy), description)
+        values[policy] = value.lower() if isinstance(value, str) else value
     qos = replace(default, **values)
-    if qos.reliability not in RELIABILITIES:
-        raise ValueError(
-            f'reliability of {topic} must be one of {RELIABILITIES}, not {qos.reliability!r}'
-        )
-    if qos.durability not in ('volatile', 'transient_local') or qos.depth < 1:
-        raise ValueError(f'unusable qos override for {topic}: {qos}')
+    choices = {
+        'reliability': RELIABILITIES,
+        'durability': DURABILITIES,
+        'history': ('keep_last',),
+        'depth': range(1, 1001),
+    }
+    for policy, allowed in choices.items():
+        if getattr(qos, policy) not in allowed:
+            listed = '1..1000' if policy == 'depth' else ', '.join(map(str, allowed))
+            raise ValueError(
+                f'qos_overrides.{topic}.{entity}.{policy} must be one of {listed}, '
+                f'not {getattr(qos, policy)!r}'
+            )
     return qos
 
 
@@ -68,27 +78,35 @@ def _declare_once(node: Node, name: str, default: Any, description: str) -> Any:
 def subscription_profile(node: Node, topic: str, qos: TopicQos) -> QoSProfile:
     """Make the profile of a subscription, deciding 'best_available' by today's publishers.
 
-    Without a publisher it is best effort, which later matches publishers of either kind.
+    Where one of them offers less, or there is none yet, it asks for less: that matches all.
     """
-    reliability = qos.reliability
-    if reliability == 'best_available':
-        offered = [p.qos_profile.reliability for p in node.get_publishers_info_by_topic(topic)]
-        reliable = offered and all(kind == ReliabilityPolicy.RELIABLE for kind in offered)
-        reliability = 'reliable' if reliable else 'best_effort'
-    return _profile(reliability, qos)
+    offers = [info.qos_profile for info in node.get_publishers_info_by_topic(topic)]
+    reliable = offers and all(o.reliability == ReliabilityPolicy.RELIABLE for o in offers)
+    latched = offers and all(o.durability == DurabilityPolicy.TRANSIENT_LOCAL for o in offers)
+    return _profile(
+        qos,
+        _decided(qos.reliability, 'reliable' if reliable else 'best_effort'),
+        _decided(qos.durability, 'transient_local' if latched else 'volatile'),
+    )
 
 
 def publisher_profile(qos: TopicQos) -> QoSProfile:
-    """Make the profile of a publisher; 'best_available' means reliable there."""
-    return _profile('best_effort' if qos.reliability == 'best_effort' else 'reliable', qos)
+    """Make the profile of a publisher; 'best_available' means reliable and volatile there."""
+    return _profile(
+        qos, _decided(qos.reliability, 'reliable'), _decided(qos.durability, 'volatile')
+    )
 
 
-def _profile(reliability: str, qos: TopicQos) -> QoSProfile:
+def _decided(policy: str, best: str) -> str:
+    return best if policy == 'best_available' else policy
+
+
+def _profile(qos: TopicQos, reliability: str, durability: str) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST,
         depth=qos.depth,
         reliability=ReliabilityPolicy[reliability.upper()],
-        durability=DurabilityPolicy[qos.durability.upper()],
+        durability=DurabilityPolicy[durability.upper()],
     )
 
 

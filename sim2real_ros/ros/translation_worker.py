@@ -15,6 +15,8 @@ from sim2real_ros.ros.parameters import ProxyParameters
 from sim2real_ros.ros.publishing_thread import PublishingThread
 from sim2real_ros.runtime.translator import Translator
 
+_PATIENCE_S = 5.0
+
 
 class TranslationWorker:
     """Translates the frames of all cameras, one at a time, the longest waiting first.
@@ -56,10 +58,14 @@ class TranslationWorker:
             camera.statistics.count_dropped()
 
     def close(self) -> None:
-        """Finish the frame under way and end the threads."""
+        """Finish the frame under way and end the threads.
+
+        A model that never returns is left alone: its thread ends with the process.
+        """
         self._frames.close()
-        self._thread.join()
-        self._publishing.close()
+        self._thread.join(_PATIENCE_S)
+        if not self._thread.is_alive():
+            self._publishing.close()
 
     def _run(self) -> None:
         while True:

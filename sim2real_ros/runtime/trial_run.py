@@ -5,6 +5,7 @@ has limits on address space and time; only a model that gave it an image is load
 """
 
 import contextlib
+import ctypes
 import json
 import math
 import os
@@ -17,6 +18,7 @@ from pathlib import Path
 from sim2real_ros.errors import ModelError, Sim2RealError
 
 DEFAULT_TIMEOUT_S = 120.0
+_PR_SET_PDEATHSIG = 1
 _MIN_ADDRESS_SPACE_BYTES = 4 * 2**30
 
 
@@ -92,11 +94,17 @@ def _limit_resources(cpu_s: int) -> None:
     physical = os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
     _lower(resource.RLIMIT_AS, max(_MIN_ADDRESS_SPACE_BYTES, physical // 2))
     _lower(resource.RLIMIT_CORE, 0)
-    # Ends a child whose parent was killed and can no longer do so.
+    # Ends a child that nobody ends, where the system cannot tie it to its parent.
     _lower(resource.RLIMIT_CPU, cpu_s)
     # In a container with less memory than the machine, the kernel shall take this process first.
     with contextlib.suppress(OSError):
         Path('/proc/self/oom_score_adj').write_text('1000')
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process when the thread that started it ends; elsewhere do nothing."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _lower(what: int, limit: int) -> None:
@@ -106,6 +114,7 @@ def _lower(what: int, limit: int) -> None:
 
 
 def _child(path: str, backend: str, width: str, height: str, cpu_s: str) -> int:
+    _end_with_parent()
     _limit_resources(int(cpu_s))
     # Imported under the limits.
     from sim2real_ros.runtime.translator import Translator

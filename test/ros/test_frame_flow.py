@@ -12,7 +12,6 @@ from sim2real_ros.ros.diagnostics import (
     ModelSituation,
     judge_camera,
     judge_model,
-    smoothed_rate,
 )
 from sim2real_ros.ros.frame_statistics import FrameCounts, FrameReport, FrameStatistics
 from sim2real_ros.ros.latest_frames import LatestFrames
@@ -84,7 +83,8 @@ def situation(since=None, **changes):
     since = FrameCounts(**({'received': 30, 'published': 30} if since is None else since))
     values = {
         'report': FrameReport(last_error='broken JPEG'), 'since': since, 'period_s': 1.0,
-        'usual_rate_hz': 30.0, 'active': True, 'listeners': 1, 'publishers': 1,
+        'usual_rate_hz': 30.0, 'active': True, 'image_listeners': 1, 'info_listeners': 0,
+        'publishers': 1, 'unanswered_s': 0.1,
         'silence_s': 0.1, 'age_ms': 5.0, 'stale_after_s': 2.0, 'topics': {'input': '/cam'},
     }  # fmt: skip
     return CameraSituation(**(values | changes))
@@ -95,9 +95,17 @@ def situation(since=None, **changes):
     [
         (situation(), OK, 'translating'),
         (situation(active=False), OK, 'inactive'),
-        (situation(listeners=0), OK, 'idle'),
+        (situation(image_listeners=0), OK, 'idle'),
+        (situation(image_listeners=0, info_listeners=1), OK, 'passing camera_info on'),
+        (situation({'received': 30, 'dropped': 30}, unanswered_s=11.0), ERROR, 'the model hangs'),
+        (situation({}, report=FrameReport(is_failing=True)), ERROR, 'frames fail'),
+        (situation({'received': 30, 'published': 30}, usual_rate_hz=0.0), OK, 'translating'),
         (situation({'received': 30, 'failed': 30}), ERROR, 'broken JPEG'),
-        (situation({'received': 30, 'failed': 1, 'published': 29}), WARN, '1 frames failed'),
+        (
+            situation({'received': 30, 'failed': 1, 'published': 29}),
+            WARN,
+            'frames fail: broken JPEG',
+        ),
         (situation({}, publishers=0), WARN, 'nobody publishes /cam'),
         (situation({}, silence_s=3.0), WARN, 'no frame for 3.0 s'),
         (situation({'received': 28, 'published': 28, 'lost': 2}), WARN, 'fastdds.xml'),
@@ -131,9 +139,3 @@ def test_the_most_urgent_thing_about_the_model_is_told(model, level, message):
     found_level, found_message = judge_model(model)
     assert found_level == level
     assert message in found_message
-
-
-def test_usual_rate_follows_slowly():
-    rate = smoothed_rate(0.0, 30.0)
-    assert rate == 30.0
-    assert 28.0 < smoothed_rate(rate, 0.0) < 29.0

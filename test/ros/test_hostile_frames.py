@@ -183,9 +183,29 @@ def test_every_frame_is_right_while_publishing_lags_behind(identity):
 
 def test_compressed_original_is_passed_on_untouched_when_nothing_changes(identity):
     camera = RecordingCamera()
-    message = CompressedImage(format='jpeg', data=array.array('B', _JPEG))
+    message = CompressedImage(format='rgb8; jpeg compressed bgr8', data=array.array('B', _JPEG))
     parameters = ProxyParameters(enabled=False)
     FrameProcessor(camera).process(message, 0, identity, parameters).publish()
     assert camera.compressed == [message]
     expected = cv2.imdecode(np.frombuffer(_JPEG, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
     np.testing.assert_array_equal(np.asarray(camera.images[0].data), expected.reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ('image_format', 'data', 'output_encoding', 'expected'),
+    [
+        ('jpeg', _PNG, '', 'rgb8; png compressed bgr8'),
+        ('', _JPEG, '', 'rgb8; jpeg compressed bgr8'),
+        ('rgb8; jpeg compressed bgr8', _JPEG, 'mono8', 'mono8; jpeg compressed '),
+        ('bgr8; png compressed bgr8', _JPEG, '', 'bgr8; jpeg compressed bgr8'),
+    ],
+)
+@pytest.mark.parametrize('enabled', [True, False])
+def test_compressed_output_is_labelled_by_what_it_holds(
+    identity, image_format, data, output_encoding, expected, enabled
+):
+    camera = RecordingCamera()
+    message = CompressedImage(format=image_format, data=array.array('B', data))
+    parameters = ProxyParameters(enabled=enabled, output_encoding=output_encoding)
+    FrameProcessor(camera).process(message, 0, identity, parameters).publish()
+    assert camera.compressed[0].format == expected

@@ -315,6 +315,15 @@ def test_signals_end_the_node_cleanly(start, number):
         (['-p', 'strength:=1.5'], 'strength out of range'),
         (['-p', 'cameras:=["a-b"]'], "'a-b' is not a ROS name"),
         (['--params-file', '/no/such.yaml'], 'The ROS arguments cannot be used'),
+        (['-r', 'realistic/image_raw:=image_raw'], 'would be input and output at once'),
+        (
+            ['-p', 'qos_overrides./image_raw.subscription.reliability:=sometimes'],
+            'must be one of best_available, reliable, best_effort',
+        ),
+        (
+            ['-p', 'qos_overrides./image_raw.subscription.history:=keep_all'],
+            'must be one of keep_last',
+        ),
         (['--no-such-flag'], 'The ROS arguments cannot be used'),
     ],
 )
@@ -323,12 +332,6 @@ def test_impossible_arguments_end_the_node_with_the_reason(start_proxy, argument
     assert program.wait() == 1
     assert reason in program.text()
     assert 'Traceback' not in program.text()
-
-
-def test_output_that_would_be_the_input_is_refused(start_proxy):
-    remap = ['-r', 'realistic/image_raw:=image_raw']
-    program = start_proxy(*remap, model='identity', trial_run=False, wait_for='unconfigured')
-    assert 'would be input and output at once' in program.text()
 
 
 def test_silent_fallback_to_the_cpu_is_told(start, client):

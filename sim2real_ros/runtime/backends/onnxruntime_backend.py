@@ -40,8 +40,9 @@ class OnnxRuntimeBackend:
         self.name = f'onnxruntime {ort.__version__}'
         self.provider = _used_provider(self._session)
         self.fallback = ''
-        if options.provider not in ('auto', self.provider):
-            self.fallback = _fallback_reason(options.provider)
+        expected = wanted[0] if options.provider == 'auto' else options.provider
+        if expected != self.provider:
+            self.fallback = _fallback_reason(expected)
 
     def run(
         self, image: NDArray[np.generic], out: NDArray[np.generic] | None
