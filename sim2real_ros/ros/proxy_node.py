@@ -2,19 +2,16 @@
 
 import dataclasses
 import time
-from functools import partial
 from typing import Any
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.task import Future
 from std_srvs.srv import SetBool, Trigger
 
 from sim2real_ros.ros.camera import Camera, declare_camera_qos
 from sim2real_ros.ros.camera_topics import CameraTopics, camera_topics
-from sim2real_ros.ros.diagnostics import ModelSituation
 from sim2real_ros.ros.diagnostics_reporter import (
     PERIOD_S,
     DiagnosticsReporter,
@@ -22,13 +19,12 @@ from sim2real_ros.ros.diagnostics_reporter import (
     wall_clock,
 )
 from sim2real_ros.ros.model_loader import (
-    LoadedModel,
-    ModelLoader,
     ModelRequest,
     load_while,
     model_request,
     reason_against_model,
 )
+from sim2real_ros.ros.model_switch import ModelSwitch
 from sim2real_ros.ros.parameters import (
     LAYOUT_FIELDS,
     MODEL_FIELDS,
@@ -42,14 +38,13 @@ from sim2real_ros.ros.translation_worker import TranslationWorker
 from sim2real_ros.runtime.translator import Translator
 
 _LOG_THROTTLE_S = 5.0
-_REFUSAL_SHOWN_S = 30.0
 
 
 class PerceptionProxy(LifecycleNode):
     """The node: owns the lifecycle, the parameters and the services; frames pass it by.
 
     Frames go from ``Camera`` to ``TranslationWorker`` and back to ``Camera``; models come from
-    ``ModelLoader``. All methods run in the executor's thread, unless they say otherwise.
+    ``ModelSwitch``. All methods run in the executor's thread, unless they say otherwise.
     """
 
     def __init__(self, **node_arguments: Any) -> None:
@@ -65,16 +60,17 @@ class PerceptionProxy(LifecycleNode):
         self._settings = declare_parameters(self)
         self._cameras: list[Camera] = []
         self._worker: TranslationWorker | None = None
-        self._translator: Translator | None = None
         self._configured = False
         self._active = False
-        self._accepted: ModelRequest | None = None
-        self._refused, self._refused_s = '', 0.0
         self._logged_s: dict[Camera, float] = {}
         self._reverting = False
         self._start_failed = False
-        self._reloads: list[tuple[int, Future]] = []
-        self._loader = ModelLoader(on_done=partial(self._in_executor, self._take_model))
+        self._model = ModelSwitch(
+            in_executor=self._in_executor,
+            wanted=lambda: model_request(self._settings) if self._configured else None,
+            on_accepted=self._accept_model,
+            on_refused=self._refuse_model,
+        )
         for name in self._settings.cameras:
             # Here already, so that an impossible remapping or override ends the program.
             declare_camera_qos(self, self._topics(name))
@@ -104,8 +100,8 @@ class PerceptionProxy(LifecycleNode):
         """Load the model and create the publishers."""
         request = model_request(self._settings)
         try:
-            self._translator = load_while(request, self.context.ok)
-            if self._translator is None:
+            translator = load_while(request, self.context.ok)
+            if translator is None:
                 # Told to stop meanwhile.
                 return TransitionCallbackReturn.FAILURE
             for name in self._settings.cameras:
@@ -113,13 +109,12 @@ class PerceptionProxy(LifecycleNode):
                 self._cameras.append(self._create_camera(name))
         # Also what a runtime or rclpy raises on names and models that nobody foresaw.
         except Exception as error:
-            self._refused = str(error)
             self.get_logger().error(f'Cannot configure: {error}')
             self._clean_up()
+            self._model.refuse(str(error))
             return TransitionCallbackReturn.FAILURE
-        self._refused, self._accepted = '', request
         self._configured, self._start_failed = True, False
-        self._log_model(self._translator)
+        self._model.use(request, translator)
         return super().on_configure(state)
 
     def _create_camera(self, name: str) -> Camera:
@@ -134,9 +129,9 @@ class PerceptionProxy(LifecycleNode):
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker; cameras subscribe as soon as somebody listens."""
-        assert self._translator is not None
+        assert self._model.translator is not None
         self._worker = TranslationWorker(
-            self._cameras, self._translator, self._settings, self._log_failure
+            self._cameras, self._model.translator, self._settings, self._log_failure
         )
         result = super().on_activate(state)
         self._active = True
@@ -176,16 +171,15 @@ class PerceptionProxy(LifecycleNode):
 
     def _clean_up(self) -> None:
         self._start_failed = False
-        self._loader.cancel()
+        self._model.forget()
         for camera in self._cameras:
             camera.destroy()
         self._cameras = []
-        self._translator = None
         self._configured = False
 
     def destroy_node(self) -> None:
         """Stop the threads before the node goes."""
-        self._loader.close()
+        self._model.close()
         self._stop()
         super().destroy_node()
 
@@ -197,9 +191,9 @@ class PerceptionProxy(LifecycleNode):
 
     def _published_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Return the size at which images of ``size`` are published."""
-        if self._translator is None or self._settings.output_size == 'input':
+        if self._model.translator is None or self._settings.output_size == 'input':
             return size
-        return self._translator.model_size(size)
+        return self._model.translator.model_size(size)
 
     def _log_failure(self, camera: Camera, reason: str) -> None:
         """Log a failed frame, once in a while per camera; runs in the worker's thread."""
@@ -220,7 +214,7 @@ class PerceptionProxy(LifecycleNode):
         if self._worker is not None:
             self._worker.parameters = parameters
         if names & set(MODEL_FIELDS) and self._configured and not self._reverting:
-            self._loader.request(model_request(parameters))
+            self._model.request(model_request(parameters))
         elif names and self._start_failed:
             self._in_executor(self._start_again)
         return SetParametersResult(successful=True)
@@ -243,32 +237,16 @@ class PerceptionProxy(LifecycleNode):
 
     # --- model -----------------------------------------------------------------------------
 
-    def _take_model(self, loaded: LoadedModel) -> None:
-        """Use what the loader brings, unless something else has been asked for meanwhile."""
-        if self._configured and loaded.request == model_request(self._settings):
-            if loaded.translator is not None:
-                self._accept_model(loaded.request, loaded.translator)
-            else:
-                self._refuse_model(loaded.request, loaded.reason)
-        self._answer_reloads(loaded.ticket)
-
-    def _accept_model(self, request: ModelRequest, translator: Translator) -> None:
-        self._refused, self._accepted = '', request
-        self._translator = translator
+    def _accept_model(self, translator: Translator) -> None:
         if self._worker is not None:
             self._worker.translator = translator
         self._log_model(translator)
 
-    def _refuse_model(self, request: ModelRequest, reason: str) -> None:
+    def _refuse_model(self, in_force: ModelRequest, reason: str) -> None:
         """Keep the old model, and make the parameters say so again."""
-        self._refused, self._refused_s = reason, time.monotonic()
         self.get_logger().error(f'The model was refused, the old one goes on: {reason}')
-        self._revert_parameters()
-
-    def _revert_parameters(self) -> None:
-        assert self._accepted is not None
-        values = dataclasses.asdict(self._accepted)
-        values['size'] = list(self._accepted.size or (0, 0))
+        values = dataclasses.asdict(in_force)
+        values['size'] = list(in_force.size or (0, 0))
         self._reverting = True
         self.set_parameters([Parameter(name, value=values[name]) for name in MODEL_FIELDS])
         self._reverting = False
@@ -301,22 +279,13 @@ class PerceptionProxy(LifecycleNode):
         if self._start_failed:
             self.start()
         elif self._configured:
-            done = Future()
-            ticket = self._loader.request(model_request(self._settings))
-            self._reloads.append((ticket, done))
-            await done
-        response.success = self._configured and not self._refused
-        response.message = self._refused or (
+            await self._model.request_and_wait(model_request(self._settings))
+        refused = self._model.refused
+        response.success = self._configured and not refused
+        response.message = refused or (
             'model loaded' if self._configured else 'the node is not configured'
         )
         return response
-
-    def _answer_reloads(self, ticket: int) -> None:
-        """Answer those who asked for this model, or for one that it has overtaken."""
-        for number, future in self._reloads:
-            if number <= ticket:
-                future.set_result(None)
-        self._reloads = [(number, future) for number, future in self._reloads if number > ticket]
 
     # --- housekeeping ----------------------------------------------------------------------
 
@@ -325,17 +294,14 @@ class PerceptionProxy(LifecycleNode):
             # Also covers a matched event that was missed.
             camera.update_subscriptions()
             camera.reconsider_qos()
-        if self._accepted and time.monotonic() > self._refused_s + _REFUSAL_SHOWN_S:
-            # The old model is in use, as the parameters say: nothing is wrong any more.
-            self._refused = ''
-        values = {}
-        fallback = ''
-        if self._translator is not None:
-            values = model_values(self._translator, self._settings.provider)
-            fallback = self._translator.backend.fallback
-        situation = ModelSituation(values, fallback, self._loader.loading, self._refused)
+        translator, values = self._model.translator, {}
+        if translator is not None:
+            values = model_values(translator, self._settings.provider)
         self._diagnostics.report(
-            self._cameras, self._active, self._settings.stale_after_s, situation
+            self._cameras,
+            self._active,
+            self._settings.stale_after_s,
+            self._model.situation(values),
         )
 
     def _in_executor(self, function: Any, *arguments: Any) -> None:
