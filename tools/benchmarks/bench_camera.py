@@ -19,6 +19,9 @@ def main() -> int:
     parser.add_argument('--size', type=int, nargs=2, default=(512, 384))
     parser.add_argument('--rate-hz', type=float, default=30.0)
     parser.add_argument('--frames', type=int, default=300)
+    parser.add_argument(
+        '--reliability', choices=('best_effort', 'reliable'), default='best_effort'
+    )
     arguments = parser.parse_args()
     process_environment.prepare()
     import numpy as np
@@ -28,7 +31,7 @@ def main() -> int:
 
     rclpy.init()
     node = rclpy.create_node('bench_camera')
-    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    qos = QoSProfile(depth=5, reliability=ReliabilityPolicy[arguments.reliability.upper()])
     publisher = node.create_publisher(Image, arguments.topic, qos)
     width, height = arguments.size
     random = np.random.default_rng(0)

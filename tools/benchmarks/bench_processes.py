@@ -81,6 +81,7 @@ def send_frames(
     camera = [
         sys.executable, str(HERE / 'bench_camera.py'), topic,
         '--size', *map(str, size), '--rate-hz', str(rate_hz), '--frames', str(frames),
+        '--reliability', 'reliable' if topic == OUTPUT else 'best_effort',
     ]  # fmt: skip
     subprocess.run(camera, env=environ, check=True)
     output, _ = sink.communicate()
