@@ -31,7 +31,8 @@ class MessageLog:
         self._file: TextIO | None = None
         if path is not None:
             try:
-                self._file = path.open('w', encoding='utf-8')
+                # By lines: a process that is killed leaves complete ones.
+                self._file = path.open('w', encoding='utf-8', buffering=1)
             except OSError as error:
                 raise DataError(f'Cannot write the log {str(path)!r}: {error}.') from error
 

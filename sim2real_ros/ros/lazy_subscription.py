@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from rclpy.event_handler import SubscriptionEventCallbacks
@@ -40,6 +41,9 @@ class LazySubscription:
         self._on_message = on_message
         self._on_lost = on_lost
         self._subscription: Any = None
+        self._retiring: Any = None
+        self._retired_stamp: Any = None
+        self._generation = 0
         self._profile: QoSProfile | None = None
         self.since_s: float | None = None
         """CLOCK_MONOTONIC of the subscription in seconds; None while there is none."""
@@ -48,7 +52,9 @@ class LazySubscription:
         """Subscribe, unsubscribe, or leave things as they are."""
         if wanted and self._subscription is None:
             self._subscribe()
+            self.since_s = time.monotonic()
         elif not wanted and self._subscription is not None:
+            self._end_retiring()
             self._node.destroy_subscription(self._subscription)
             self._subscription = self.since_s = None
 
@@ -56,14 +62,17 @@ class LazySubscription:
         """Subscribe anew where today's publishers call for another quality of service.
 
         A camera that starts after its listeners may offer more than could be asked for before.
+        The old subscription serves until the new one does, so that no message is lost between.
         """
         if self._subscription is None or not self._node.count_publishers(self._topic):
             return
         if subscription_profile(self._node, self._topic, self._qos) != self._profile:
-            self.keep(False)
-            self.keep(True)
+            self._end_retiring()
+            self._retiring = self._subscription
+            self._subscribe()
 
     def _subscribe(self) -> None:
+        self._generation += 1
         self._profile = subscription_profile(self._node, self._topic, self._qos)
         events = SubscriptionEventCallbacks(
             incompatible_qos=self._explain,
@@ -72,11 +81,26 @@ class LazySubscription:
         self._subscription = self._node.create_subscription(
             self._message_type,
             self._topic,
-            self._on_message,
+            partial(self._receive, self._generation),
             self._profile,
             event_callbacks=events,
         )
-        self.since_s = time.monotonic()
+
+    def _receive(self, generation: int, message: Any) -> None:
+        if self._retiring is not None:
+            if generation == self._generation:
+                self._end_retiring()
+                if message.header.stamp == self._retired_stamp:
+                    # Both have brought this one.
+                    return
+            else:
+                self._retired_stamp = message.header.stamp
+        self._on_message(message)
+
+    def _end_retiring(self) -> None:
+        if self._retiring is not None:
+            self._node.destroy_subscription(self._retiring)
+            self._retiring = None
 
     def _explain(self, _event: Any) -> None:
         assert self._profile is not None

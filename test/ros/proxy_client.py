@@ -91,16 +91,11 @@ class ProxyClient:
         return result
 
     def wait_for_state(self, program, label, node='perception_proxy'):
-        getter = self.node.create_client(GetState, f'/{node}/get_state')
-
         def in_state():
-            if not getter.service_is_ready():
-                return False
-            answer = self.call(getter, GetState.Request(), program)
+            answer = self.call_service(GetState, f'/{node}/get_state', program=program)
             return answer.current_state.label == label
 
         self.wait(in_state, f'state {label}', program)
-        self.node.destroy_client(getter)
 
     def status(self, name, condition=lambda status: True, program=None):
         """Wait for a diagnostic status that fulfils a condition; return it."""
@@ -113,25 +108,24 @@ class ProxyClient:
 
     # --- services ----------------------------------------------------------------------------
 
-    def call(self, service_client, request, program=None):
-        """Call a service, again after a while: DDS loses answers to clients it just met."""
+    def call_service(self, service_type, name, request=None, program=None):
+        """Call a service, each time as a new client, until there is an answer.
+
+        A server that does not know the client's end of the answers yet throws the answer away,
+        and where two participants meet at a bad moment it never gets to know it.
+        """
         end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
-            future = service_client.call_async(request)
+            service_client = self.node.create_client(service_type, name)
+            self.wait(service_client.service_is_ready, f'service {name}', program)
+            future = service_client.call_async(request or service_type.Request())
             done = threading.Event()
             future.add_done_callback(lambda _, done=done: done.set())
-            if done.wait(ANSWER_S):
+            answered = done.wait(ANSWER_S)
+            self.node.destroy_client(service_client)
+            if answered:
                 return future.result()
-            ended = program is not None and program.process.poll() is not None
-            assert not ended, f'The node ended:\n{program.text()}'
-        raise AssertionError(f'No answer from {service_client.srv_name}')
-
-    def call_service(self, service_type, name, request=None, program=None):
-        service_client = self.node.create_client(service_type, name)
-        self.wait(service_client.service_is_ready, f'service {name}', program)
-        answer = self.call(service_client, request or service_type.Request(), program)
-        self.node.destroy_client(service_client)
-        return answer
+        raise NoAnswerError(f'No answer from {name}:\n{program.text() if program else ""}')
 
     def set_parameters(self, node='perception_proxy', **values):
         request = SetParameters.Request(

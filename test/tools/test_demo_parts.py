@@ -1,6 +1,9 @@
 """The parts of the demo: names, pairs, numbers, pictures and files, without any process."""
 
 import os
+import signal
+import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -126,7 +129,8 @@ def test_frames_that_vanished_are_counted_as_lost(parts, tmp_path):
     sends = parts.report.Moments([1, 2, 3, 4, 5], [1, 2, 3, 4, 5])
     receives = parts.report.Moments([1, 5], [2, 6])
     values = {'model': {}, 'camera': {'frames dropped': '1', 'frames failed': '1'}}
-    report = parts.report.make_report(demo_camera(parts, tmp_path), sends, receives, values)
+    camera = demo_camera(parts, tmp_path)
+    report = parts.report.make_report(camera, sends, receives, 2, values)
     assert report.counts == parts.report.Counts(5, 2, dropped=1, failed=1, lost=1)
 
 
@@ -177,3 +181,31 @@ def test_long_drive_makes_a_short_film(parts, tmp_path, monkeypatch):
     video.close()
     video.check()
     assert (video.frames, video.full()) == (3, True)
+
+
+STUBBORN = """
+import signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+print('ready', flush=True)
+time.sleep(600)
+"""
+
+
+def test_process_that_does_not_listen_is_killed(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(parts.processes, 'END_S', 0.1)
+    command = [sys.executable, '-c', STUBBORN]
+    process = parts.processes.Process('stubborn', command, tmp_path, os.environ)
+    while not process.output.read_text():
+        assert process.exit_status() is None, process.tail()
+        time.sleep(0.01)
+    assert process.end() == -signal.SIGKILL
+
+
+def test_process_that_fails_ends_the_wait_with_its_last_words(parts, tmp_path):
+    code = "raise SystemExit('out of luck')"
+    commands = {'perception_proxy': [sys.executable, '-c', code]}
+    with (
+        parts.processes.Processes(commands, tmp_path, 1) as processes,
+        pytest.raises(parts.processes.DemoError, match=r'ended with status 1\.(\n.*)+out of luck'),
+    ):
+        processes.wait(lambda: False, 'never', 60.0)

@@ -17,7 +17,7 @@ from sim2real_ros.errors import Sim2RealError
 HERE = Path(__file__).resolve().parent
 NODE, PLAYER, RECORDER, WATCHER = 'perception_proxy', 'bag_player', 'bag_recorder', 'watcher'
 POLL_S = 0.1
-END_S = 20.0
+END_S = 10.0
 TAIL_LINES = 15
 # Building an engine for a graphics card takes minutes; a node that fails is noticed at once.
 LOADING_S = 1800.0
@@ -51,14 +51,10 @@ class Process:
         lines = text.splitlines()[-TAIL_LINES:] or ['(it said nothing)']
         return '\n'.join([f'The last lines of {self.name}:', *(f'  {line}' for line in lines)])
 
-    def ask_to_end(self) -> None:
-        """Send SIGTERM, on which all of them leave properly; nothing if it has ended."""
+    def end(self) -> int:
+        """Send SIGTERM, on which all of them leave properly, and wait; return the exit status."""
         if self._process.poll() is None:
             self._process.terminate()
-
-    def end(self) -> int:
-        """Ask it to end and wait; return its exit status."""
-        self.ask_to_end()
         try:
             return self._process.wait(END_S)
         except subprocess.TimeoutExpired:
@@ -106,8 +102,7 @@ class Processes:
         # A second Ctrl-C must not leave half of them behind.
         previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:
-            for process in self._running.values():
-                process.ask_to_end()
+            # One after the other: the DDS of a process that leaves while others leave may crash.
             for process in self._running.values():
                 process.end()
         finally:

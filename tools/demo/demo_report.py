@@ -170,7 +170,11 @@ def node_latency(camera_values: dict[str, str]) -> Percentiles | None:
 
 
 def make_report(
-    camera: DemoCamera, sends: Moments, receives: Moments, values: dict[str, dict[str, str]]
+    camera: DemoCamera,
+    sends: Moments,
+    receives: Moments,
+    received: int,
+    values: dict[str, dict[str, str]],
 ) -> Report:
     """Put the numbers together; the results are added later.
 
@@ -178,10 +182,11 @@ def make_report(
         camera: What was played.
         sends: Of the camera's image topic.
         receives: Of the translated image topic.
+        received: Number of translated images in the recorded bag.
         values: The node's last words, about its `model` and its `camera`.
     """
     node = values['camera']
-    sent, received = len(sends.times_ns), len(receives.times_ns)
+    sent = len(sends.times_ns)
     dropped, failed = int(node.get('frames dropped', 0)), int(node.get('frames failed', 0))
     return Report(
         camera=camera,

@@ -35,7 +35,7 @@ class Pictures:
 
 
 def draw_pictures(
-    camera: DemoCamera, recorded: Path, path: Path, sends: Moments, receives: Moments, footer: str
+    camera: DemoCamera, recorded: Path, path: Path, sends: Moments, received: int, footer: str
 ) -> Pictures:
     """Write a sheet and a video of original and translated frames.
 
@@ -44,22 +44,22 @@ def draw_pictures(
         recorded: Bag with the translated frames.
         path: Where to write, without suffix.
         sends: Of the camera.
-        receives: Of the translated frames.
+        received: Number of translated frames.
         footer: Below the sheet.
 
     Returns:
         What was drawn, and why it is less than wanted.
     """
     result = Pictures()
-    by_stamp = any(receives.stamps_ns)
-    if not by_stamp and len(sends.stamps_ns) != len(receives.stamps_ns):
+    by_stamp = any(sends.stamps_ns)
+    if not by_stamp and len(sends.stamps_ns) != received:
         result.notes.append('no pictures: frames are missing, and none has a stamp to pair it by')
         return result
     originals = BagSource(camera.bag, camera.topic)
     translated = BagSource(recorded, camera.image_out)
     pairs = pair_frames(originals, translated, by_stamp=by_stamp)
     video = _open_video(path, camera.size, playing_rate(sends), result)
-    chosen = _look_through(pairs, evenly_spread(len(receives.stamps_ns)), video)
+    chosen = _look_through(pairs, evenly_spread(received), video)
     if chosen:
         start_ns = sends.stamps_ns[0] if by_stamp else chosen[0][0].stamp_ns
         sheet = draw_sheet(chosen, TITLES, footer, start_ns)

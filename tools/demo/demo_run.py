@@ -15,6 +15,7 @@ from demo_processes import NODE, PLAYER, RECORDER, WATCHER, DemoError, Diagnosti
 from demo_report import make_report, read_moments
 from demo_results import draw_pictures
 
+from sim2real_ros.data.bag_source import BagSource
 from sim2real_ros.errors import DataError, Sim2RealError
 
 BAG, REPORT, PICTURE, LOGS = 'translated', 'report.json', 'side_by_side', 'logs'
@@ -56,13 +57,16 @@ def _run(options: argparse.Namespace) -> None:
     logs = folder / LOGS
     sends = read_moments(logs / 'sends.jsonl', camera.image_topic, 'send_ns')
     receives = read_moments(logs / 'receives.jsonl', camera.image_out, 'receive_ns')
-    report = make_report(camera, sends, receives, values)
+    received = BagSource(folder / BAG, camera.image_out).info().frame_count or 0
+    report = make_report(camera, sends, receives, received, values)
     say('Drawing the pictures ...')
     pictures = draw_pictures(
-        camera, folder / BAG, folder / PICTURE, sends, receives, report.summary()
+        camera, folder / BAG, folder / PICTURE, sends, received, report.summary()
     )
     report.files = {**pictures.files, 'translated bag': folder / BAG, 'report': folder / REPORT}
     report.notes, report.panels = pictures.notes, pictures.panels
+    if len(receives.times_ns) != received:
+        report.notes.append('the recorder ended badly after the bag was complete: times are lost')
     report.write(folder / REPORT)
     say(f'\n{report.table()}\n')
 
@@ -119,8 +123,12 @@ def play(camera: DemoCamera, model: str, rate: float, folder: Path) -> dict[str,
         if run.diagnostics.count('frames out') == 0:
             raise DemoError(f'No frame came out{run.reason()}.\n{processes[NODE].tail()}')
         run.wait_for_recorder(folder)
-        if processes[RECORDER].end() != 0:
-            raise DemoError(f'Nothing was recorded.\n{processes[RECORDER].tail()}')
+        status = processes[RECORDER].end()
+        # Whatever happened to it later: a bag under its final name is complete.
+        if not (folder / BAG).is_dir():
+            raise DemoError(
+                f'Nothing was recorded (status {status}).\n{processes[RECORDER].tail()}'
+            )
         return {'model': run.diagnostics.model(), 'camera': run.diagnostics.camera()}
 
 
