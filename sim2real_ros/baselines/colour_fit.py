@@ -137,7 +137,9 @@ def _measure(
         kept.add(frame.image)
         progress(domain, count)
     if count == 0:
-        raise DataError(f'No frame of the {domain} source could be read.')
+        raise DataError(
+            f'No frame of the {domain} source could be read: nothing in it is an intact image.'
+        )
     return DomainColours(statistics, rgb, count, kept.items)
 
 

@@ -58,7 +58,9 @@ def check_writable(path: str | Path, *, force: bool = False) -> None:
     if path.suffix != '.onnx':
         raise ModelError(f'A model file must end in .onnx, found {str(path)!r}.')
     if path.exists() and not force:
-        raise ModelError(f'{str(path)!r} exists already: choose another name, or force it.')
+        raise ModelError(
+            f'{str(path)!r} exists already: choose another name, or replace it (--force).'
+        )
 
 
 def max_difference(content: bytes, reference: Callable[[Image], Image]) -> int:

@@ -74,7 +74,11 @@ class BagSource:
             reader.open()
         # A damaged bag ends in whatever its decoder stumbled over: struct, sqlite, yaml, key ...
         except Exception as error:
-            raise DataError(f'Cannot read the bag {str(self.path)!r}: {_reason(error)}') from error
+            raise DataError(
+                f'Cannot read the bag {str(self.path)!r}: {_reason(error)}. A killed recorder '
+                'or a copy that was cut off leaves a bag without its end; `mcap recover` or '
+                '`ros2 bag reindex` may repair it.'
+            ) from error
         try:
             yield reader
         finally:

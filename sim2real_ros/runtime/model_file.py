@@ -85,7 +85,7 @@ def open_model(path: str | Path) -> ModelFile:
 def _read(path: Path) -> bytes:
     try:
         if not path.is_file():
-            raise ModelError(f'No model file at {str(path)!r}.')
+            raise ModelError(f'No model file at {str(path.absolute())!r}.')
         if path.stat().st_size > MAX_FILE_BYTES:
             raise ModelError(
                 f'{str(path)!r} is larger than 2 GiB; keep its weights in external data.'
