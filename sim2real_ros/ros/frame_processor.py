@@ -177,9 +177,8 @@ class FrameProcessor:
     ) -> RgbImage:
         """Return the RGB image to publish: ``target``, or the original where it is wanted."""
         blend = Blend(parameters.strength, _roi(parameters), parameters.roi_feather_px)
-        original = _resized(source.rgb, size)
         if not parameters.enabled or blend.keeps_original:
-            return original
+            return _resized(source.rgb, size)
         try:
             if size == source.size:
                 translator.translate(source.rgb, out=target)
@@ -190,10 +189,11 @@ class FrameProcessor:
             if parameters.on_failure != 'passthrough':
                 raise
             self._camera.statistics.count_failed(f'published the original: {error}')
-            return original
-        if blend != self._blender.blend:
-            self._blender = Blender(blend)
-        self._blender.apply(original, target)
+            return _resized(source.rgb, size)
+        if not blend.keeps_translated:
+            if blend != self._blender.blend:
+                self._blender = Blender(blend)
+            self._blender.apply(_resized(source.rgb, size), target)
         return target
 
 
