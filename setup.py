@@ -44,6 +44,8 @@ EXTRAS = {
         'cyclonedds>=0.10.5',
         'pytest-timeout>=2.3',
         'psutil>=5.9',
+        'pycocotools>=2.0.7',
+        'mcap>=1.2',
         'play-launch==0.16.0; sys_platform == "linux"',
     ],
 }

@@ -37,15 +37,29 @@ class Room:
     ros: bool = False
 
 
+OFFLINE_ROOMS = {
+    *('core', 'files', 'labels', 'bags', 'data', 'segmentation', 'translation'),
+    *('runtime', 'baselines'),
+}
+
 ROOMS = {
     'core': Room(set(), CORE_PACKAGES),
     'runtime': Room({'core'}, CORE_PACKAGES | {'onnx', 'google'}),
-    'data': Room({'core'}, CORE_PACKAGES | {'rosbags'}),
-    'baselines': Room({'core', 'runtime', 'data'}, CORE_PACKAGES | {'onnx'}),
-    'ros': Room({'core', 'runtime', 'data'}, CORE_PACKAGES | {'rosbags'}, ros=True),
-    'cli': Room({'core', 'runtime', 'data', 'baselines'}, CORE_PACKAGES),
+    'files': Room({'core'}, CORE_PACKAGES),
+    'labels': Room({'core', 'files'}, CORE_PACKAGES),
+    'bags': Room({'core', 'files'}, CORE_PACKAGES | {'rosbags'}),
+    'data': Room({'core', 'files', 'bags', 'labels'}, CORE_PACKAGES),
+    'segmentation': Room({'core', 'files', 'labels', 'data'}, CORE_PACKAGES),
+    'translation': Room(
+        {'core', 'files', 'bags', 'labels', 'data', 'runtime'}, CORE_PACKAGES | {'rosbags'}
+    ),
+    'baselines': Room({'core', 'files', 'runtime', 'data'}, CORE_PACKAGES | {'onnx'}),
+    'ros': Room(
+        {'core', 'files', 'runtime', 'bags', 'data'}, CORE_PACKAGES | {'rosbags'}, ros=True
+    ),
+    'cli': Room(OFFLINE_ROOMS, CORE_PACKAGES),
     'tools': Room(
-        {'core', 'runtime', 'data', 'baselines', 'cli'},
+        {*OFFLINE_ROOMS, 'cli'},
         CORE_PACKAGES | {'onnx', 'rosbags', 'pybullet', 'pybullet_data', 'psutil'},
     ),
     'launch': Room(set(), {'launch', 'launch_ros', 'ament_index_python'}),
@@ -55,6 +69,7 @@ EXCEPTIONS = {
     # Each runtime behind its own back end.
     f'{PACKAGE}/runtime/backends/onnxruntime_backend.py': {'onnxruntime'},
     f'{PACKAGE}/runtime/backends/openvino_backend.py': {'openvino'},
+    f'{PACKAGE}/segmentation/sam_onnx.py': {'onnxruntime'},
     # A model is written only if the runtime computes what its reference computes.
     f'{PACKAGE}/baselines/export.py': {'onnxruntime'},
 }

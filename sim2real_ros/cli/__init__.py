@@ -9,10 +9,18 @@ from sim2real_ros import __version__
 from sim2real_ros.errors import Sim2RealError
 
 VERBS = {
+    'extract-frames': ('extract_frames', 'bags, videos and folders to resized images'),
+    'resize-images': ('resize_images', 'resize a folder tree with its labels and camera_info'),
+    'labels': ('labels', 'convert, check and draw labels'),
+    'boxes-to-masks': ('boxes_to_masks', 'turn box labels into masks and polygons'),
+    'make-dataset': ('make_dataset', 'split and mix sim and real folders for training'),
+    'translate': ('translate', 'run a model over images, folders, videos and bags'),
+    'collect': ('collect', 'gather results, by simulated frame or one to one'),
     'fit-colour': ('fit_colour', 'fit a colour transfer between simulated and real images'),
     'inspect': ('inspect', "print a model's card, contract and hash"),
 }
 
+INCOMPLETE = 3
 INTERRUPTED = 130
 
 
@@ -23,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None = those of the process.
 
     Returns:
-        0 on success, 1 after an error that was explained, 2 on wrong usage, 130 on Ctrl-C.
+        0 on success, 1 after an error that was explained, 2 on wrong usage, 3 when the work is
+        done but something in the input was unreadable and left out, 130 on Ctrl-C.
     """
     try:
         return _run(list(sys.argv[1:] if argv is None else argv))
@@ -48,8 +57,7 @@ def _run(argv: list[str]) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     module.add_arguments(parser)
-    module.run(parser.parse_args(argv[1:]))
-    return 0
+    return int(module.run(parser.parse_args(argv[1:])) or 0)
 
 
 def _parser() -> argparse.ArgumentParser:

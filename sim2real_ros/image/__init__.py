@@ -9,6 +9,7 @@ from sim2real_ros.image.compressed import codec_of, compress, decompress, origin
 from sim2real_ros.image.encodings import ENCODINGS
 from sim2real_ros.image.limits import MAX_IMAGE_BYTES, MAX_SIDE_PX
 from sim2real_ros.image.messages import ImageLike, OutputLayout, RawImage, layout_like
+from sim2real_ros.image.placement import PLACEMENTS, Placement, place, place_image, place_mask
 from sim2real_ros.image.raw import decode, encode_into, rgb_view
 from sim2real_ros.image.resizing import INTERPOLATIONS, resize
 
@@ -17,9 +18,11 @@ __all__ = [
     'INTERPOLATIONS',
     'MAX_IMAGE_BYTES',
     'MAX_SIDE_PX',
+    'PLACEMENTS',
     'ImageError',
     'ImageLike',
     'OutputLayout',
+    'Placement',
     'RawImage',
     'codec_of',
     'compress',
@@ -28,6 +31,9 @@ __all__ = [
     'encode_into',
     'layout_like',
     'original_encoding',
+    'place',
+    'place_image',
+    'place_mask',
     'resize',
     'rgb_view',
 ]

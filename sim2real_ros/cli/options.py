@@ -1,0 +1,49 @@
+"""Options that the verbs share, so that they read alike everywhere."""
+
+import argparse
+import re
+from pathlib import Path
+
+from sim2real_ros.files import default_workers
+
+
+def add_output_options(parser: argparse.ArgumentParser, *, what: str = 'folder to fill') -> None:
+    """Declare ``-o/--output``, ``--force`` and ``--dry-run``."""
+    add = parser.add_argument
+    add('-o', '--output', type=Path, required=True, metavar='PATH', help=what)
+    add('--force', action='store_true', help='replace an earlier result there')
+    add('--dry-run', action='store_true', help='say what would be done, and write nothing')
+
+
+def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+    """Declare ``--jobs``."""
+    parser.add_argument(
+        '--jobs',
+        type=positive,
+        default=default_workers(),
+        metavar='N',
+        help='threads (default: one per CPU)',
+    )
+
+
+def positive(text: str) -> int:
+    """Read a positive whole number.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
+    if not re.fullmatch(r'0*[1-9]\d{0,8}', text):
+        raise argparse.ArgumentTypeError(f'{text!r} is no positive whole number')
+    return int(text)
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Read ``512x384`` as (width, height).
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such size.
+    """
+    match = re.fullmatch(r'([1-9]\d{0,4})[xX]([1-9]\d{0,4})', text)
+    if not match:
+        raise argparse.ArgumentTypeError(f'{text!r} is no size; expected WIDTHxHEIGHT: 512x384')
+    return int(match[1]), int(match[2])

@@ -1,0 +1,51 @@
+"""Run a function over a stream in several threads, with results in order and memory bounded."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+T = TypeVar('T')
+R = TypeVar('R')
+
+
+def default_workers() -> int:
+    """Return the number of CPUs that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
+
+
+def ordered_map(
+    function: Callable[[T], R], items: Iterable[T], *, workers: int, ahead: int | None = None
+) -> Iterator[R]:
+    """Yield ``function(item)`` for every item, in the order of the items.
+
+    Threads pay off where ``function`` spends its time in OpenCV, zlib or hashlib, which run
+    without Python's lock. Items are taken from their iterator in the caller's thread, so a reader
+    that is not thread-safe will do.
+
+    Args:
+        function: Called in another thread; its exception is raised at its item's turn.
+        items: The stream; never more than ``ahead`` items beyond the result in hand are taken.
+        workers: Number of threads; 1 calls ``function`` in the caller's thread.
+        ahead: Bound of what is under way; None = two per worker.
+    """
+    if workers <= 1:
+        yield from map(function, items)
+        return
+    pending: deque[Future[R]] = deque()
+    limit = ahead or 2 * workers
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(function, item))
+                if len(pending) >= limit:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()

@@ -1,0 +1,1 @@
+"""Labels of images: boxes, polygons and masks, in the formats of the common tools."""
