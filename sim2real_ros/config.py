@@ -45,17 +45,48 @@ def load_yaml(cls: type[T], path: str | Path, *, overrides: Mapping[str, Any] | 
     Raises:
         ConfigError: The file cannot be read, is no YAML mapping, or does not fit ``cls``.
     """
+    return parse_yaml(cls, _read(path), str(path), overrides=overrides)
+
+
+def parse_yaml(
+    cls: type[T], content: bytes, where: str, *, overrides: Mapping[str, Any] | None = None
+) -> T:
+    """Read YAML into the dataclass ``cls``.
+
+    Args:
+        cls: A dataclass; fields without a default are required.
+        content: The YAML in UTF-8; nothing stands for ``{}``.
+        where: What it came from, for error messages.
+        overrides: Top-level keys that replace those of the content.
+
+    Raises:
+        ConfigError: The content is no YAML mapping or does not fit ``cls``.
+    """
+    mapping = parse_yaml_mapping(content, where)
+    return from_mapping(cls, {**mapping, **(overrides or {})}, where)
+
+
+def parse_yaml_mapping(content: bytes, where: str) -> Mapping[Any, Any]:
+    """Read YAML of somebody else's layout, as strictly as our own: no aliases, no repeated keys.
+
+    Args:
+        content: The YAML in UTF-8; nothing stands for ``{}``.
+        where: What it came from, for error messages.
+
+    Raises:
+        ConfigError: The content is no YAML mapping.
+    """
     try:
-        content = yaml.load(_read(path), _StrictLoader)
+        parsed = yaml.load(content.decode('utf-8'), _StrictLoader)
     # PyYAML's constructors let the errors of int(), date() and the like through.
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise ConfigError(f'{str(path)!r} is not valid YAML: {_one_line(error)}') from error
+        raise ConfigError(f'{where!r} is not valid YAML: {_one_line(error)}') from error
     except (RecursionError, OverflowError) as error:
-        raise ConfigError(f'{str(path)!r} nests too deep or has absurd numbers.') from error
-    return from_mapping(cls, {**_as_mapping(content, str(path)), **(overrides or {})}, str(path))
+        raise ConfigError(f'{where!r} nests too deep or has absurd numbers.') from error
+    return _as_mapping(parsed, where)
 
 
-def _read(path: str | Path) -> str:
+def _read(path: str | Path) -> bytes:
     try:
         with Path(path).open('rb') as file:
             content = file.read(MAX_YAML_BYTES + 1)
@@ -63,7 +94,7 @@ def _read(path: str | Path) -> str:
         raise ConfigError(f'Cannot read {str(path)!r}: {_one_line(error)}.') from error
     if len(content) > MAX_YAML_BYTES:
         raise ConfigError(f'{str(path)!r} is larger than {MAX_YAML_BYTES} bytes.')
-    return content.decode('utf-8')
+    return content
 
 
 class _StrictLoader(yaml.SafeLoader):

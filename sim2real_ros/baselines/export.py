@@ -1,7 +1,5 @@
 """Write a model file, but only if ONNX Runtime computes what the reference computes."""
 
-import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +9,7 @@ import onnx
 import onnxruntime
 
 from sim2real_ros.errors import ModelError
+from sim2real_ros.files import write_atomically
 
 Image = npt.NDArray[np.uint8]
 
@@ -34,7 +33,8 @@ def write_model(
 
     Raises:
         ModelError: The name is unfit, the file exists, ONNX Runtime and the reference differ by
-            more than one level, or the file cannot be written.
+            more than one level.
+        DataError: The disk refuses.
     """
     path = Path(path)
     check_writable(path, force=force)
@@ -45,7 +45,7 @@ def write_model(
             f'Not written: ONNX Runtime and the reference differ by {difference} levels, at most '
             f'{MAX_DIFFERENCE_LEVELS} is allowed. Please report this as a bug.'
         )
-    _write_atomically(path, content)
+    write_atomically(path, content)
 
 
 def check_writable(path: str | Path, *, force: bool = False) -> None:
@@ -89,22 +89,3 @@ def _parity_images() -> list[Image]:
     levels = np.arange(0, 256, 5, dtype=np.uint8)
     cube = np.stack(np.meshgrid(levels, levels, levels, indexing='ij'), axis=-1)
     return [*images, cube.reshape(1, len(levels), -1, 3)]
-
-
-def _write_atomically(path: Path, content: bytes) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f'.{path.name}.')
-        try:
-            with os.fdopen(handle, 'wb') as file:
-                file.write(content)
-            # mkstemp makes private files; a model is as public as any other new file.
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(temporary).chmod(0o666 & ~umask)
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise ModelError(f'Cannot write {str(path)!r}: {error.strerror}.') from error

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_ros.baselines.colour_fit import ColourFit
+from sim2real_ros.data.contact_sheet import spread_evenly
 from sim2real_ros.errors import DataError
+from sim2real_ros.files import write_atomically
 from sim2real_ros.image import compress, resize
 
 Image = npt.NDArray[np.uint8]
@@ -26,7 +28,7 @@ def preview_sheet(fit: ColourFit, *, rows: int = ROWS) -> Image:
     Returns:
         RGB uint8, shape (rows * 240, 3 * 320, 3).
     """
-    sim, real = _spread(fit.sim.frames, rows), _spread(fit.real.frames, rows)
+    sim, real = spread_evenly(fit.sim.frames, rows), spread_evenly(fit.real.frames, rows)
     lines = []
     for index, image in enumerate(sim):
         cells = (image, fit.transfer(image), real[index % len(real)])
@@ -43,11 +45,7 @@ def write_preview(fit: ColourFit, path: str | Path) -> None:
     path = Path(path)
     codec = check_preview_path(path)
     content, _ = compress(preview_sheet(fit), codec, quality=90)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise DataError(f'Cannot write {str(path)!r}: {error.strerror}.') from error
+    write_atomically(path, bytes(content))
 
 
 def check_preview_path(path: str | Path) -> Literal['png', 'jpeg']:
@@ -61,8 +59,3 @@ def check_preview_path(path: str | Path) -> Literal['png', 'jpeg']:
     if suffix not in codecs:
         raise DataError(f'A preview must end in .png or .jpg, found {str(path)!r}.')
     return codecs[suffix]
-
-
-def _spread(images: list[Image], count: int) -> list[Image]:
-    chosen = np.linspace(0, len(images) - 1, min(count, len(images))).round().astype(int)
-    return [images[index] for index in chosen]

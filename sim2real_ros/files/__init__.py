@@ -9,7 +9,7 @@ from sim2real_ros.files.manifest import (
     Omission,
     read_manifest,
 )
-from sim2real_ros.files.ordered_map import default_workers, ordered_map
+from sim2real_ros.files.ordered_map import default_workers, ordered_map, worker_threads
 from sim2real_ros.files.output_job import OutputJob
 from sim2real_ros.files.safe_name import NameTable, path_inside, safe_name, safe_relative_path
 
@@ -29,5 +29,6 @@ __all__ = [
     'safe_relative_path',
     'sha256_of_bytes',
     'sha256_of_file',
+    'worker_threads',
     'write_atomically',
 ]

@@ -1,15 +1,18 @@
 """Write files so that a reader finds the old one or the new one, never a half of either."""
 
+import itertools
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 
 from sim2real_ros.errors import DataError
 
 PARTIAL_PREFIX = '.partial-'
 """Start of the names of unfinished files; what a killed process leaves begins with it."""
+
+_NUMBERS = itertools.count()
 
 
 @contextmanager
@@ -26,16 +29,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
         DataError: The disk refuses.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(
-            dir=path.parent, prefix=PARTIAL_PREFIX, suffix=path.suffix[-16:]
-        )
+        handle, temporary = _new_file_beside(path)
         os.close(handle)
-        temporary = Path(name)
         try:
             yield temporary
-            # mkstemp makes private files; these are as public as any other new file.
-            temporary.chmod(0o666 & ~_umask())
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -54,8 +51,17 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         DataError: The disk refuses.
     """
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(content)
+    try:
+        handle, temporary = _new_file_beside(path)
+        try:
+            with FileIO(handle, 'wb') as file:
+                _write_all(file, content)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise DataError(refusal(path, error)) from error
 
 
 def refusal(path: Path, error: OSError) -> str:
@@ -66,7 +72,21 @@ def refusal(path: Path, error: OSError) -> str:
     )
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _new_file_beside(path: Path) -> tuple[int, Path]:
+    """Create a file that nobody else has, with the permissions of any other new file."""
+    # tempfile would do, but makes private files, and takes twice the time for each of many.
+    while True:
+        name = f'{PARTIAL_PREFIX}{os.getpid()}-{next(_NUMBERS)}{path.suffix[-16:]}'
+        temporary = path.parent / name
+        try:
+            return os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), temporary
+        except FileExistsError:
+            continue
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+
+
+def _write_all(file: FileIO, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[file.write(rest) :]

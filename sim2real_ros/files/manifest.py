@@ -14,15 +14,16 @@ from typing import Any
 
 from sim2real_ros.config import from_mapping
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.files.atomic_write import write_atomically
+from sim2real_ros.files.atomic_write import atomic_path
 from sim2real_ros.files.safe_name import safe_relative_path
 
 MANIFEST_NAME = 'manifest.jsonl'
 MANIFEST_VERSION = 1
-MAX_LINE_CHARS = 2**20
+MAX_LINE_CHARS = 2**26
+"""The first line names all files that are no images, and there may be one for each image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ManifestRecord:
     """One image of a folder.
 
@@ -93,7 +94,7 @@ class ManifestRecord:
         }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Omission:
     """Something that should have become an image and did not, and why."""
 
@@ -137,10 +138,12 @@ class Manifest:
             if each.name not in ('records', 'omissions')
         }
         header['omissions'] = [dataclasses.asdict(each) for each in self.omissions]
-        lines = [json_line({'manifest': 'sim2real_ros', **header})]
-        lines += [json_line(record.to_json()) for record in self.records]
         path = folder / MANIFEST_NAME
-        write_atomically(path, ''.join(lines).encode('utf-8'))
+        with atomic_path(path) as temporary, temporary.open('w', encoding='utf-8') as file:
+            file.write(json_line({'manifest': 'sim2real_ros', **header}))
+            # One by one: there may be hundreds of thousands.
+            for record in self.records:
+                file.write(json_line(record.to_json()))
         return path
 
 
@@ -169,13 +172,22 @@ def read_manifest(path: Path) -> Manifest:
             record_from_json(line, f'{str(file)!r}, line {number}')
             for number, line in enumerate(lines[1:], 2)
         ]
-        header['sources'] = tuple(header.get('sources', ()))
+        header['sources'] = tuple(_checked_header(header).get('sources', ()))
         manifest = Manifest(omissions=omissions, records=tuple(records), **header)
         for name in manifest.files:
             safe_relative_path(name, 'file of the manifest')
     except (TypeError, AttributeError) as error:
         raise DataError(f'{where}: {error}.') from error
     return manifest
+
+
+def _checked_header(header: Mapping[str, Any]) -> Mapping[str, Any]:
+    sources, files = header.get('sources', []), header.get('files', {})
+    if not isinstance(sources, list) or not all(isinstance(each, dict) for each in sources):
+        raise TypeError('"sources" must be a list of objects')
+    if not isinstance(files, dict) or not all(isinstance(each, str) for each in files.values()):
+        raise TypeError('"files" must be an object of checksums by name')
+    return header
 
 
 def record_from_json(line: Mapping[str, Any], where: str) -> ManifestRecord:

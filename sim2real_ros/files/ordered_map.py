@@ -2,8 +2,9 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 T = TypeVar('T')
@@ -20,7 +21,7 @@ def default_workers() -> int:
 
 def ordered_map(
     function: Callable[[T], R], items: Iterable[T], *, workers: int, ahead: int | None = None
-) -> Iterator[R]:
+) -> Generator[R, None, None]:
     """Yield ``function(item)`` for every item, in the order of the items.
 
     Threads pay off where ``function`` spends its time in OpenCV, zlib or hashlib, which run
@@ -38,14 +39,24 @@ def ordered_map(
         return
     pending: deque[Future[R]] = deque()
     limit = ahead or 2 * workers
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(function, item))
-                if len(pending) >= limit:
-                    yield pending.popleft().result()
-            while pending:
+    with worker_threads(workers) as pool:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) >= limit:
                 yield pending.popleft().result()
-        finally:
-            for future in pending:
-                future.cancel()
+        while pending:
+            yield pending.popleft().result()
+
+
+@contextmanager
+def worker_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Give a pool of threads to a generator; what has not begun at its end is cancelled.
+
+    What has begun is not waited for: a generator that its reader has left may be closed by the
+    garbage collector, in the middle of anything, where waiting for a thread can last for ever.
+    """
+    pool = ThreadPoolExecutor(count)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

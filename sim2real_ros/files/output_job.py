@@ -5,9 +5,10 @@ journal, checks that it belongs to the same work, and goes on behind the last no
 takes the journal's place only when everything is there.
 """
 
+import contextlib
 import json
+import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -15,6 +16,7 @@ from typing import Any, TextIO
 from sim2real_ros.errors import DataError
 from sim2real_ros.files.atomic_write import PARTIAL_PREFIX, refusal, write_atomically
 from sim2real_ros.files.checksum import sha256_of_bytes
+from sim2real_ros.files.finished import Finished
 from sim2real_ros.files.manifest import (
     MANIFEST_NAME,
     Manifest,
@@ -23,7 +25,6 @@ from sim2real_ros.files.manifest import (
     json_line,
     read_json_lines,
     read_manifest,
-    record_from_json,
 )
 from sim2real_ros.files.safe_name import path_inside, safe_relative_path
 from sim2real_ros.files.source_stamp import describe_source, fingerprint_source
@@ -35,21 +36,6 @@ try:
     import fcntl
 except ImportError:  # Windows: two runs into one folder are not kept apart there.
     fcntl = None  # type: ignore[assignment]
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What became of one item of the work.
-
-    Attributes:
-        records: Its images; () where it gave none.
-        omission: Why it gave none, where that is worth telling.
-        state: Whatever the work needs to know when it is taken up again; JSON.
-    """
-
-    records: tuple[ManifestRecord, ...] = ()
-    omission: Omission | None = None
-    state: Any = None
 
 
 class OutputJob:
@@ -82,9 +68,14 @@ class OutputJob:
             force: Replace the result of other work, and write among files of somebody else.
 
         Raises:
-            DataError: The folder holds something else and ``force`` was not given.
+            DataError: The folder holds something else and ``force`` was not given, or what is
+                to be replaced is input.
         """
         self.folder = folder
+        self._place = folder.resolve()
+        inputs = [path.resolve() for path in sources]
+        self._check_folder(inputs)
+        self._inputs = [each for each in inputs if each.is_relative_to(self._place)]
         self._verb = verb
         self._options = json.loads(json.dumps(options))
         self._sources = tuple(describe_source(path) for path in sources)
@@ -95,20 +86,32 @@ class OutputJob:
         self._finished: dict[str, Finished] = {}
         self._order: dict[str, Finished] = {}
         self._files: dict[str, str] = {}
-        self._extras: list[str] = []
+        self._checked_folders: set[str] = set()
+        self._named: list[str] = []
         self._stale: list[str] = []
         self._journal: TextIO | None = None
+        self._journal_lock = threading.Lock()
         self.complete = False
         self._look(force=force)
+        for name in self._stale:
+            self._check_no_input(name)
 
     @property
     def journal_path(self) -> Path:
         """The journal's file, which exists while the work is unfinished."""
         return self.folder / JOURNAL_NAME
 
-    def _look(self, *, force: bool) -> None:
+    def _check_folder(self, inputs: Iterable[Path]) -> None:
         if self.folder.exists() and not self.folder.is_dir():
             raise DataError(f'{str(self.folder)!r} is a file; expected a folder to write to.')
+        for each in inputs:
+            if self._place.is_relative_to(each):
+                raise DataError(
+                    f'The output {str(self.folder)!r} lies in the input {str(each)!r}, and would '
+                    'become input of the next run: choose a folder elsewhere.'
+                )
+
+    def _look(self, *, force: bool) -> None:
         if (self.folder / MANIFEST_NAME).is_file():
             self._look_at_manifest(read_manifest(self.folder), force=force)
         elif self.journal_path.is_file():
@@ -147,14 +150,11 @@ class OutputJob:
         for number, line in enumerate(lines[1:], 2):
             where = f'{str(self.journal_path)!r}, line {number}'
             if 'key' not in line:
-                self._extras += [str(name) for name in line.get('files', ())]
+                self._named += [str(name) for name in line.get('files', ())]
                 continue
-            records = tuple(record_from_json(each, where) for each in line.get('records', ()))
-            omission = line.get('omission')
-            if all(self._is_intact(record) for record in records):
-                self._finished[line['key']] = Finished(
-                    records, omission and Omission(**omission), line.get('state')
-                )
+            finished = Finished.from_entry(line, where)
+            if all(self._is_intact(record) for record in finished.records):
+                self._finished[line['key']] = finished
 
     def _refuse(self, what: str, verb: str) -> None:
         raise DataError(
@@ -175,6 +175,8 @@ class OutputJob:
             DataError: The disk refuses, or another process fills the same folder.
         """
         if self.complete:
+            # A run that was killed at its very last step has left its journal.
+            self.journal_path.unlink(missing_ok=True)
             return self
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -182,7 +184,8 @@ class OutputJob:
             for name in self._stale:
                 path_inside(self.folder, name).unlink(missing_ok=True)
             for leftover in self.folder.rglob(f'{PARTIAL_PREFIX}*'):
-                leftover.unlink()
+                if not leftover.is_dir():
+                    leftover.unlink()
             (self.folder / MANIFEST_NAME).unlink(missing_ok=True)
             self._start_journal()
         except OSError as error:
@@ -205,8 +208,8 @@ class OutputJob:
     def _start_journal(self) -> None:
         """Write the journal anew without its torn end; whoever is killed here loses nothing."""
         header = {'verb': self._verb, 'fingerprint': self._fingerprint}
-        lines: list[Mapping[str, Any]] = [header, {'files': self._extras}]
-        lines += [_entry(key, each) for key, each in self._finished.items()]
+        lines: list[Mapping[str, Any]] = [header, {'files': self._named}]
+        lines += [each.to_entry(key) for key, each in self._finished.items()]
         # In place, because the lock is on this file; what is cut off is done again.
         assert self._journal is not None
         self._journal.truncate(0)
@@ -214,11 +217,41 @@ class OutputJob:
         self._journal.flush()
 
     def finished(self, key: str) -> Finished | None:
-        """Return what an earlier run has made of an item, or None where it is still to be done."""
+        """Return what an earlier run has made of an item, or None where it is still to be done.
+
+        The last call decides about the item's place among the others.
+        """
         found = self._finished.get(key)
         if found is not None:
+            self._order.pop(key, None)
             self._order[key] = found
         return found
+
+    def is_finished(self, key: str) -> bool:
+        """Tell whether ``finished`` would find an item; may be asked ahead of its turn."""
+        return key in self._finished
+
+    def path_of(self, name: str) -> Path:
+        """Return where a file of the folder is to be written.
+
+        Raises:
+            DataError: The name is unsafe, or the file would become one of the input's.
+        """
+        folder, _, _ = name.rpartition('/')
+        if folder not in self._checked_folders:
+            path_inside(self.folder, name)
+            self._checked_folders.add(folder)
+        self._check_no_input(name)
+        # A link in place of the file itself is replaced, not followed.
+        return self.folder / safe_relative_path(name)
+
+    def _check_no_input(self, name: str) -> None:
+        for each in self._inputs:
+            if (self._place / name).is_relative_to(each):
+                raise DataError(
+                    f'{str(self.folder / name)!r} would be replaced or removed, but it is '
+                    f'input: {str(each)!r} is read. Choose another folder for the result.'
+                )
 
     def save(self, name: str, content: bytes) -> dict[str, Any]:
         """Write one file of the folder; call ``commit`` with its record afterwards.
@@ -233,7 +266,10 @@ class OutputJob:
         Raises:
             DataError: The name is unsafe or the disk refuses.
         """
-        write_atomically(path_inside(self.folder, name), content)
+        path = self.path_of(name)
+        # Before the file is there: whoever replaces unfinished work must find all of it.
+        self._append({'files': [name]})
+        write_atomically(path, content)
         return {'file': name, 'sha256': sha256_of_bytes(content), 'bytes': len(content)}
 
     def commit(
@@ -256,7 +292,7 @@ class OutputJob:
         """
         finished = Finished(tuple(records), omission, state)
         self._order[key] = finished
-        self._append(_entry(key, finished))
+        self._append(finished.to_entry(key))
 
     def save_extra(self, name: str, content: bytes) -> None:
         """Write a file that is no image of the set: classes, camera_info, a sheet, a mask ...
@@ -264,7 +300,6 @@ class OutputJob:
         Raises:
             DataError: The name is unsafe or the disk refuses.
         """
-        self._append({'files': [name]})
         saved = self.save(name, content)
         self._files[name] = saved['sha256']
 
@@ -308,14 +343,17 @@ class OutputJob:
         if self._journal is None:
             raise RuntimeError('an OutputJob writes only inside its `with` block')
         try:
-            self._journal.write(json_line(line))
-            self._journal.flush()
+            with self._journal_lock:
+                self._journal.write(json_line(line))
+                self._journal.flush()
         except OSError as error:
             raise DataError(refusal(self.journal_path, error)) from error
 
     def _close(self) -> None:
         if self._journal is not None:
-            self._journal.close()
+            # What a full disk did not take has been complained about; it is tried once more here.
+            with contextlib.suppress(OSError):
+                self._journal.close()
             self._journal = None
 
     def __exit__(
@@ -326,18 +364,6 @@ class OutputJob:
     ) -> None:
         """Close the journal; unfinished work stays to be continued."""
         self._close()
-
-
-def _entry(key: str, finished: Finished) -> dict[str, Any]:
-    entry: dict[str, Any] = {'key': key}
-    if finished.records:
-        entry['records'] = [record.to_json() for record in finished.records]
-        entry['files'] = [n for r in finished.records for n in (r.file, *r.labels)]
-    if finished.omission:
-        entry['omission'] = asdict(finished.omission)
-    if finished.state is not None:
-        entry['state'] = finished.state
-    return entry
 
 
 def _has_content(folder: Path) -> bool:

@@ -15,7 +15,9 @@ def describe_source(path: Path) -> dict[str, Any]:
         DataError: It does not exist or cannot be listed.
     """
     states = _states(path)
-    return {'path': str(path), 'bytes': sum(s for _, s, _ in states), 'files': len(states)}
+    # A name may hold bytes that are no text; a manifest cannot.
+    shown = str(path).encode('utf-8', 'backslashreplace').decode('utf-8')
+    return {'path': shown, 'bytes': sum(s for _, s, _ in states), 'files': len(states)}
 
 
 def fingerprint_source(path: Path) -> str:

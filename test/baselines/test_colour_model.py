@@ -163,7 +163,7 @@ def test_failed_write_leaves_no_litter_and_keeps_the_old_file(tmp_path, monkeypa
         raise OSError(28, 'No space left on device')
 
     monkeypatch.setattr(Path, 'replace', fail)
-    with pytest.raises(ModelError, match='No space left'):
+    with pytest.raises(DataError, match='No space left'):
         write_model(build_identity(CARD), path, np.copy, force=True)
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b'old']
 
