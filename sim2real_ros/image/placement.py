@@ -111,6 +111,8 @@ def place_image(
         ImageError: `rgb` is no RGB image or of another size.
     """
     _check_size(rgb, placement)
+    if placement.is_identity:
+        return rgb
     x, y, width, height = placement.taken
     resized = resize(rgb[y : y + height, x : x + width], placement.placed[2:])
     return _with_border(resized, placement, border)
