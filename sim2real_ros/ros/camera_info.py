@@ -6,6 +6,11 @@ from copy import deepcopy
 
 from sensor_msgs.msg import CameraInfo
 
+from sim2real_ros.camera_model import described_image_size, place_camera_info
+from sim2real_ros.image import place
+
+__all__ = ['CameraInfoPairing', 'Sizes', 'described_image_size', 'scale_camera_info']
+
 _KEPT_STAMPS = 64
 _MATCHES_TO_TRUST = 3
 
@@ -13,24 +18,10 @@ Sizes = tuple[tuple[int, int], tuple[int, int]]
 """(width, height) of an image on arrival, and as published."""
 
 
-def described_image_size(info: CameraInfo) -> tuple[int, int]:
-    """Return the (width, height) of the images that a CameraInfo belongs to.
-
-    That is its region of interest (all zero = the whole sensor) after binning (0 = none).
-    """
-    width, height = info.roi.width or info.width, info.roi.height or info.height
-    return (width // max(info.binning_x, 1), height // max(info.binning_y, 1))
-
-
 def scale_camera_info(
     info: CameraInfo, image_size: tuple[int, int], new_size: tuple[int, int]
 ) -> CameraInfo:
-    """Describe the same camera after its images were resized.
-
-    K and P are scaled row by row (K[0,2] and P[0,2,3] in x; K[4,5] and P[5,6,7] in y), as are
-    width, height and region of interest. Distortion D, rectification R and binning stay: they do
-    not depend on the pixel size. K[0] = 0 marks an uncalibrated camera and remains 0. All of these
-    fields refer to the full, unbinned sensor (sensor_msgs/CameraInfo, REP-104).
+    """Describe the same camera after its images were resized, see ``place_camera_info``.
 
     Args:
         info: The original; left unchanged.
@@ -42,17 +33,7 @@ def scale_camera_info(
     """
     if image_size == new_size or 0 in image_size:
         return info
-    x, y = new_size[0] / image_size[0], new_size[1] / image_size[1]
-    scaled = deepcopy(info)
-    for index, factor in ((0, x), (1, x), (2, x), (3, y), (4, y), (5, y)):
-        scaled.k[index] *= factor
-    for index, factor in ((0, x), (1, x), (2, x), (3, x), (4, y), (5, y), (6, y), (7, y)):
-        scaled.p[index] *= factor
-    scaled.width, scaled.height = round(info.width * x), round(info.height * y)
-    scaled.roi.x_offset, scaled.roi.width = round(info.roi.x_offset * x), round(info.roi.width * x)
-    scaled.roi.y_offset = round(info.roi.y_offset * y)
-    scaled.roi.height = round(info.roi.height * y)
-    return scaled
+    return place_camera_info(info, place(image_size, new_size, 'stretch'))
 
 
 class CameraInfoPairing:
