@@ -45,6 +45,35 @@ def share_path(relative: str, *, environ: Mapping[str, str] = os.environ) -> Pat
     )
 
 
+def model_path(model: str | Path, *, environ: Mapping[str, str] = os.environ) -> Path:
+    """Find a model by its path, or by the name of one that comes with the package.
+
+    Args:
+        model: `models/own.onnx`, or a bare name such as `identity`.
+        environ: Environment whose AMENT_PREFIX_PATH is searched.
+
+    Returns:
+        Anything that looks like a path, whether it exists or not; else the shipped model's file.
+
+    Raises:
+        ConfigError: It is neither a path nor the name of a shipped model; the message lists them.
+    """
+    text = str(model)
+    path = Path(text)
+    if isinstance(model, Path) or path.name != text or path.suffix or path.exists():
+        return path.expanduser()
+    shipped: dict[str, Path] = {}
+    for folder in share_folders(environ=environ):
+        for file in sorted(folder.glob('models/*.onnx')):
+            shipped.setdefault(file.stem, file)
+    if text not in shipped:
+        raise ConfigError(
+            f'No model {text!r} comes with {PACKAGE} (there are: '
+            f'{", ".join(shipped) or "none"}); give one of these, or the path of an .onnx file.'
+        )
+    return shipped[text]
+
+
 def share_folders(*, environ: Mapping[str, str] = os.environ) -> Iterator[Path]:
     """Yield the existing share folders, the one that belongs to this very copy first.
 

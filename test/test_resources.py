@@ -1,8 +1,10 @@
+from pathlib import Path
+
 import pytest
 
 from sim2real_ros import resources
 from sim2real_ros.errors import ConfigError
-from sim2real_ros.resources import share_folders, share_path
+from sim2real_ros.resources import model_path, share_folders, share_path
 
 
 def pretend_installed(monkeypatch, tmp_path):
@@ -57,3 +59,21 @@ def test_share_path_says_when_nothing_is_installed(monkeypatch, tmp_path):
 def test_share_path_refuses_to_leave_the_share_folder(path):
     with pytest.raises(ConfigError, match='is not a path below the share folder'):
         share_path(path)
+
+
+@pytest.mark.parametrize('path', ['own.onnx', 'models/own', './own', Path('own')])
+def test_model_path_takes_what_looks_like_a_path_as_it_is(path):
+    assert model_path(path, environ={}) == Path(path)
+
+
+def test_model_path_finds_a_shipped_model_by_name(monkeypatch, tmp_path):
+    pretend_installed(monkeypatch, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    models = make_share(tmp_path / 'usr') / 'models'
+    models.mkdir()
+    (models / 'night.onnx').touch()
+    assert model_path('night', environ={}) == models / 'night.onnx'
+    with pytest.raises(ConfigError, match=r"No model 'nigth' .* \(there are: night\)"):
+        model_path('nigth', environ={})
+    (tmp_path / 'night').touch()
+    assert model_path('night', environ={}) == Path('night')

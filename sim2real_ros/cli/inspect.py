@@ -3,21 +3,23 @@
 import argparse
 import dataclasses
 
+from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.model_file import GraphTensor, open_model
 
 EXAMPLES = """examples:
   sim2real inspect models/identity.onnx
+  sim2real inspect identity             (a model that comes with the package)
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
-    parser.add_argument('model', metavar='MODEL.onnx', help='model file')
+    parser.add_argument('model', metavar='MODEL', help='.onnx file, or a shipped name')
 
 
 def run(args: argparse.Namespace) -> None:
     """Run the verb."""
-    model = open_model(args.model)
+    model = open_model(model_path(args.model))
     print(f'{"file":18}{model.path}\n{"sha256":18}{model.sha256}')
     for tensor in model.inputs:
         print(f'{"graph input":18}{describe(tensor)}')

@@ -3,68 +3,26 @@
 import time
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
-from sim2real_ros.image import (
-    ImageLike,
-    OutputLayout,
-    codec_of,
-    compress,
-    decode,
-    decompress,
-    layout_like,
-    original_encoding,
-    resize,
-)
+from sim2real_ros.image import OutputLayout, codec_of, layout_like, original_encoding
 from sim2real_ros.ros.camera import Camera, Listeners, stamp_ns
 from sim2real_ros.ros.output_buffer import OutputBuffer
 from sim2real_ros.ros.parameters import ProxyParameters
 from sim2real_ros.runtime.blend import Blend, Blender
+from sim2real_ros.runtime.message_image import (
+    MessageImage,
+    compress_like,
+    read_image,
+    resized,
+    run_model,
+)
 from sim2real_ros.runtime.pixel_format import RgbImage
 from sim2real_ros.runtime.translator import Translator
-
-# What a decompressed picture may be published as; a Bayer original, say, is gone for good.
-_AFTER_DECOMPRESSION = ('rgb8', 'bgr8', 'rgba8', 'bgra8', 'mono8', 'mono16')
-
-
-@dataclass(frozen=True)
-class Source:
-    """A decoded frame.
-
-    Attributes:
-        message: As it arrived.
-        raw: The image message itself, or what its compressed data held.
-        rgb: uint8 (H, W, 3); often a view of ``raw.data``.
-        encoding: Encoding to publish by default.
-    """
-
-    message: Image | CompressedImage
-    raw: ImageLike
-    rgb: RgbImage
-    encoding: str
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height)."""
-        return (self.rgb.shape[1], self.rgb.shape[0])
-
-
-def read_source(message: Image | CompressedImage) -> Source:
-    """Decode a message.
-
-    Raises:
-        ImageError: It holds no image that we can translate.
-    """
-    if isinstance(message, Image):
-        return Source(message, message, decode(message), message.encoding)
-    raw = decompress(message.data, message.format)
-    original = original_encoding(message.format)
-    encoding = original if original in _AFTER_DECOMPRESSION else raw.encoding
-    return Source(message, raw, decode(raw), encoding)
 
 
 @dataclass(frozen=True)
@@ -82,7 +40,7 @@ class FinishedFrame:
     """
 
     camera: Camera
-    source: Source
+    source: MessageImage
     result: RgbImage
     buffer: OutputBuffer
     listeners: Listeners
@@ -142,7 +100,7 @@ class FrameProcessor:
         """
         times_ns = [receive_ns, time.monotonic_ns()]
         listeners = self._camera.listeners()
-        source = read_source(message)
+        source = read_image(message, is_compressed=isinstance(message, CompressedImage))
         times_ns.append(time.monotonic_ns())
         size = source.size
         if parameters.output_size == 'model':
@@ -169,7 +127,7 @@ class FrameProcessor:
 
     def _result(
         self,
-        source: Source,
+        source: MessageImage,
         target: RgbImage,
         size: tuple[int, int],
         translator: Translator,
@@ -178,22 +136,19 @@ class FrameProcessor:
         """Return the RGB image to publish: ``target``, or the original where it is wanted."""
         blend = Blend(parameters.strength, _roi(parameters), parameters.roi_feather_px)
         if not parameters.enabled or blend.keeps_original:
-            return _resized(source.rgb, size)
+            return resized(source.rgb, size)
         try:
-            if size == source.size:
-                translator.translate(source.rgb, out=target)
-            else:
-                translator.translate_at_model_size(source.rgb, out=target)
+            run_model(translator, source.rgb, size, target)
         # Whatever a model does to us, the camera has to go on.
         except Exception as error:
             if parameters.on_failure != 'passthrough':
                 raise
             self._camera.statistics.count_failed(f'published the original: {error}')
-            return _resized(source.rgb, size)
+            return resized(source.rgb, size)
         if not blend.keeps_translated:
             if blend != self._blender.blend:
                 self._blender = Blender(blend)
-            self._blender.apply(_resized(source.rgb, size), target)
+            self._blender.apply(resized(source.rgb, size), target)
         return target
 
 
@@ -202,28 +157,23 @@ def _roi(parameters: ProxyParameters) -> tuple[float, float, float, float]:
     return (x, y, width, height)
 
 
-def _resized(rgb: RgbImage, size: tuple[int, int]) -> RgbImage:
-    return rgb if size == (rgb.shape[1], rgb.shape[0]) else resize(rgb, size)
-
-
-def _compressed(source: Source, result: RgbImage, parameters: ProxyParameters) -> CompressedImage:
+def _compressed(
+    source: MessageImage, result: RgbImage, parameters: ProxyParameters
+) -> CompressedImage:
     message = source.message
     encoding = parameters.output_encoding or source.encoding
-    codec: Literal['jpeg', 'png'] = 'jpeg'
     if isinstance(message, CompressedImage):
         codec = codec_of(message.data)
         named = original_encoding(message.format)
         if result is source.rgb and named == encoding and f' {codec} ' in message.format:
             # Nothing was changed, and the label is right: no second loss by JPEG.
             return message
-    data, image_format = compress(
-        result, codec, quality=parameters.jpeg_quality, source_encoding=encoding
-    )
+    data, image_format = compress_like(source, result, encoding, parameters.jpeg_quality)
     return CompressedImage(header=message.header, format=image_format, data=data)
 
 
-def _side_by_side(source: Source, result: RgbImage) -> Image:
-    original = _resized(source.rgb, (result.shape[1], result.shape[0]))
+def _side_by_side(source: MessageImage, result: RgbImage) -> Image:
+    original = resized(source.rgb, (result.shape[1], result.shape[0]))
     both: NDArray[np.uint8] = np.concatenate([original, result], axis=1)
     height, width = both.shape[:2]
     message: Any = Image(

@@ -18,9 +18,11 @@ from sim2real_ros.runtime.model_contract import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import onnx
 
-__all__ = ['MAX_FILE_BYTES', 'GraphTensor', 'ModelFile', 'open_model']
+__all__ = ['MAX_FILE_BYTES', 'GraphFile', 'GraphTensor', 'ModelFile', 'open_model', 'read_graph']
 
 MAX_FILE_BYTES = 2**31 - 1
 """Protobuf's own limit; larger models keep their weights in external data files."""
@@ -54,6 +56,27 @@ class ModelFile:
         return next(tensor for tensor in self.inputs if tensor.name == self.card.input)
 
 
+@dataclass(frozen=True)
+class GraphFile:
+    """A checked ONNX file, whatever its graph is for.
+
+    Attributes:
+        path: Where it came from.
+        content: The bytes that were checked; empty where weights lie in other files.
+        sha256: Of the file, as 64 hexadecimal digits.
+        inputs: The graph's inputs without those that are initialised.
+        outputs: The graph's outputs.
+        metadata: The file's own entries.
+    """
+
+    path: Path
+    content: bytes
+    sha256: str
+    inputs: tuple[GraphTensor, ...]
+    outputs: tuple[GraphTensor, ...]
+    metadata: Mapping[str, str]
+
+
 def open_model(path: str | Path) -> ModelFile:
     """Read and check an ONNX file without running anything of it.
 
@@ -63,6 +86,22 @@ def open_model(path: str | Path) -> ModelFile:
     Raises:
         ModelError: Missing, damaged, refers to files outside its folder, or its contract is
             neither this project's nor described by a card.
+    """
+    graph = read_graph(path)
+    inputs, outputs = graph.inputs, graph.outputs
+    card = ModelCard.read_side_file(graph.path) or ModelCard.from_metadata(graph.metadata)
+    card = resolve_card(card or default_card(graph.path, inputs, outputs), inputs, outputs)
+    return ModelFile(graph.path, graph.content, graph.sha256, card, inputs, outputs)
+
+
+def read_graph(path: str | Path) -> GraphFile:
+    """Read and check an ONNX file of any contract without running anything of it.
+
+    Args:
+        path: An ``.onnx`` file.
+
+    Raises:
+        ModelError: Missing, damaged, or refers to files outside its folder.
     """
     path = Path(path)
     content = _read(path)
@@ -76,10 +115,8 @@ def open_model(path: str | Path) -> ModelFile:
         raise ModelError(f'{str(path)!r} holds names that are no UTF-8: {error}.') from error
     if not proto.graph.node or not inputs or not outputs:
         raise ModelError(f'{str(path)!r} holds no ONNX graph with nodes, inputs and outputs.')
-    card = ModelCard.read_side_file(path) or ModelCard.from_metadata(metadata)
-    card = resolve_card(card or default_card(path, inputs, outputs), inputs, outputs)
     digest = hashlib.sha256(content).hexdigest()
-    return ModelFile(path, b'' if external else content, digest, card, inputs, outputs)
+    return GraphFile(path, b'' if external else content, digest, inputs, outputs, metadata)
 
 
 def _read(path: Path) -> bytes:
