@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--sim', required=True, metavar='PATH', help='simulated: folder, video or bag')
     add('--real', required=True, metavar='PATH', help='real: folder, video or bag')
-    add('--output', required=True, metavar='FILE.onnx', help='model file to write')
+    add('-o', '--output', required=True, metavar='FILE.onnx', help='model file to write')
     add('--method', choices=METHODS, default='reinhard', help='default: %(default)s')
     add('--space', choices=COLOUR_SPACES, default='', help='default: the best for the method')
     add('--topic', metavar='NAME', help='image topic of the simulated bag, if it has several')

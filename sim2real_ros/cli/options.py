@@ -3,14 +3,20 @@
 import argparse
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sim2real_ros.files import default_workers
 
+if TYPE_CHECKING:
+    from sim2real_ros.data.dataset.splitting import Gap
 
-def add_output_options(parser: argparse.ArgumentParser, *, what: str = 'folder to fill') -> None:
+
+def add_output_options(
+    parser: argparse.ArgumentParser, *, what: str = 'folder to fill', required: bool = True
+) -> None:
     """Declare ``-o/--output``, ``--force`` and ``--dry-run``."""
     add = parser.add_argument
-    add('-o', '--output', type=Path, required=True, metavar='PATH', help=what)
+    add('-o', '--output', type=Path, required=required, metavar='PATH', help=what)
     add('--force', action='store_true', help='replace an earlier result there')
     add('--dry-run', action='store_true', help='say what would be done, and write nothing')
 
@@ -35,6 +41,22 @@ def positive(text: str) -> int:
     if not re.fullmatch(r'0*[1-9]\d{0,8}', text):
         raise argparse.ArgumentTypeError(f'{text!r} is no positive whole number')
     return int(text)
+
+
+def image_gap(text: str) -> 'Gap':
+    """Read ``10`` as a number of images, ``1.5s`` as seconds.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither.
+    """
+    # Verbs without gaps need not load what this is of.
+    from sim2real_ros.data.dataset.splitting import Gap
+
+    if re.fullmatch(r'\d{1,9}', text):
+        return Gap(images=int(text))
+    if re.fullmatch(r'\d{1,9}(\.\d{1,9})?s', text):
+        return Gap(images=0, seconds=float(text[:-1]))
+    raise argparse.ArgumentTypeError(f'{text!r} is no gap; expected images (10) or seconds (1.5s)')
 
 
 def image_size(text: str) -> tuple[int, int]:

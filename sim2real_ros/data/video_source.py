@@ -1,10 +1,11 @@
 """VideoSource: the frames of a video file, read with OpenCV."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from sim2real_ros.data.frame import Frame, Skipped, SourceInfo, from_opencv
 from sim2real_ros.errors import DataError
@@ -47,17 +48,36 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         """Read frame after frame; a video that ends early is noted in ``skipped``."""
+        for _, stamp_ns, bgr in self.pick(lambda _, __: True):
+            yield Frame(from_opencv(bgr), stamp_ns)
+
+    def pick(
+        self, wanted: Callable[[int, int], bool | None]
+    ) -> Iterator[tuple[int, int, npt.NDArray[np.uint8]]]:
+        """Read some of the frames.
+
+        Args:
+            wanted: Called with number and stamp (ns) of every frame before it is converted; None
+                ends the reading.
+
+        Yields:
+            Number, stamp and pixels, BGR uint8 (H, W, 3), as `from_opencv` takes them.
+        """
         self.skipped = []
         capture = self._open()
         rate = capture.get(cv2.CAP_PROP_FPS)
         index = 0
         try:
-            while True:
-                ok, bgr = capture.read()
-                if not ok:
-                    break
+            while capture.grab():
                 stamp_ns = round(index * 1e9 / rate) if rate > 0 else 0
-                yield Frame(from_opencv(bgr.astype(np.uint8, copy=False)), stamp_ns)
+                verdict = wanted(index, stamp_ns)
+                if verdict is None:
+                    return
+                if verdict:
+                    ok, bgr = capture.retrieve()
+                    if not ok:
+                        break
+                    yield index, stamp_ns, bgr.astype(np.uint8, copy=False)
                 index += 1
         finally:
             capture.release()

@@ -1,5 +1,3 @@
-import contextlib
-
 import cv2
 import numpy as np
 import pytest
@@ -146,30 +144,45 @@ def test_damaged_bag_is_refused(name, content, tmp_path):
 
 
 @pytest.mark.parametrize('keep', [0.2, 0.5, 0.9])
-def test_truncated_bag_gives_an_error_or_the_frames_before_the_damage(keep, tmp_path):
-    path = next(write_bag2(tmp_path / 'bag', {'/image': raw_topic(50)}).glob('*.mcap'))
+def test_truncated_bag_gives_the_frames_before_the_damage(keep, tmp_path):
+    messages = raw_topic(50)
+    path = next(write_bag2(tmp_path / 'bag', {'/image': messages}).glob('*.mcap'))
     content = path.read_bytes()
     broken = tmp_path / 'broken.mcap'
     broken.write_bytes(content[: int(len(content) * keep)])
-    readable = []
-    with contextlib.suppress(DataError):
-        readable = list(open_source(broken))
-    assert len(readable) <= 50
+    source = open_source(broken)
+    readable = list(source)
+    assert 50 * keep / 2 < len(readable) <= 50
     for frame, rgb in zip(readable, images(50), strict=False):
         assert np.array_equal(frame.image, rgb)
+    assert len(readable) == 50 or 'breaks off' in source.skipped[-1].reason
+
+
+def test_folder_of_a_killed_recorder_is_a_bag(tmp_path):
+    path = write_bag2(tmp_path / 'bag', {'/image': raw_topic(3)})
+    (path / 'metadata.yaml').unlink()
+    source = open_source(path)
+    assert source.info().kind == 'bag'
+    assert source.info().frame_count == len(list(source)) == 3
 
 
 def test_folder_is_sorted_and_skips_what_is_no_image(tmp_path):
     folder = make_folder(tmp_path / 'images')
     (folder / '1b.jpg').write_bytes(b'not a jpeg')
     (folder / '1c.png').write_bytes(b'')
+    write_png(folder / '1d.jpg', images()[0])
+    whole = (folder / '1d.jpg').read_bytes()
+    (folder / '1d.jpg').write_bytes(whole[: len(whole) - 20])
+    assert cv2.imwrite(str(folder / '1e.png'), np.full((4, 4), 900, np.uint16))
     (folder / 'notes.txt').write_text('no image')
     source = open_source(folder)
     frames = list(source)
     assert [frame.name for frame in frames] == ['0.png', '1.png', '2.png']
     assert all(np.array_equal(f.image, rgb) for f, rgb in zip(frames, images(), strict=True))
-    assert [each.where for each in source.skipped] == ['1b.jpg', '1c.png']
-    assert '0 bytes' in source.skipped[1].reason
+    assert [each.where for each in source.skipped] == ['1b.jpg', '1c.png', '1d.jpg', '1e.png']
+    reasons = [each.reason for each in source.skipped[1:]]
+    for said, reason in zip(('empty', 'cut off', '16 bits'), reasons, strict=True):
+        assert said in reason
 
 
 @pytest.mark.parametrize('suffix', ['.png', '.jpg', '.JPEG', '.webp', '.bmp'])
@@ -180,12 +193,13 @@ def test_folder_reads_every_promised_format(suffix, tmp_path):
     assert np.abs(frame.image.astype(int) - rgb).max() <= 4
 
 
-def test_folder_recursion_is_an_option(tmp_path):
+def test_subfolders_are_read_where_there_is_nothing_else_or_on_demand(tmp_path):
     write_png(tmp_path / 'deep' / 'a.png', images(1)[0])
-    with pytest.raises(DataError, match='subfolders are not read'):
-        FolderSource(tmp_path)
-    (frame,) = FolderSource(tmp_path, recursive=True)
-    assert frame.name == 'deep/a.png'
+    assert [frame.name for frame in FolderSource(tmp_path)] == ['deep/a.png']
+    write_png(tmp_path / 'b.png', images(1)[0])
+    assert [frame.name for frame in FolderSource(tmp_path)] == ['b.png']
+    both = FolderSource(tmp_path, recursive=True)
+    assert [frame.name for frame in both] == ['b.png', 'deep/a.png']
 
 
 def test_single_image_is_a_folder_of_one(tmp_path):
@@ -238,3 +252,18 @@ def test_spread_takes_frames_from_beginning_to_end(tmp_path):
     assert (Spread(source, 4).expected, Spread(source).expected) == (4, 10)
     with pytest.raises(DataError, match='must be 0'):
         Spread(source, -1)
+
+
+def test_a_video_is_read_only_as_far_as_wanted(tmp_path):
+    asked = []
+
+    def wanted(index, stamp_ns):
+        asked.append((index, stamp_ns))
+        return None if index == 2 else index == 1
+
+    source = open_source(make_video(tmp_path))
+    ((index, stamp_ns, bgr),) = source.pick(wanted)
+    assert asked == [(0, 0), (1, 10**8), (2, 2 * 10**8)]
+    assert (index, stamp_ns) == (1, 10**8)
+    assert abs(int(bgr[12, 16, 2]) - 120) < 12
+    assert source.skipped == []
