@@ -21,7 +21,10 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True)
 class ModelRequest:
-    """Everything that decides how a model is loaded; see ProxyParameters for the meanings."""
+    """Everything that decides how a model is loaded; see ProxyParameters for the meanings.
+
+    Its fields are named like the parameters: a change of one of these loads the model anew.
+    """
 
     model: str
     backend: str

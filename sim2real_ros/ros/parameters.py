@@ -14,9 +14,6 @@ from sim2real_ros.image import ENCODINGS
 from sim2real_ros.runtime.backends import BACKENDS, PROVIDERS
 from sim2real_ros.runtime.blend import blend_reason
 
-MODEL_FIELDS = ('model', 'backend', 'provider', 'size', 'threads', 'warm_up', 'trial_run')
-"""A change of one of these loads the model anew, in the background."""
-
 LAYOUT_FIELDS = ('cameras', 'image_transport', 'output_namespace')
 """These decide which topics exist; they change only while the node is unconfigured."""
 

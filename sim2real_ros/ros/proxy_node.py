@@ -27,7 +27,6 @@ from sim2real_ros.ros.model_loader import (
 from sim2real_ros.ros.model_switch import ModelSwitch
 from sim2real_ros.ros.parameters import (
     LAYOUT_FIELDS,
-    MODEL_FIELDS,
     ProxyParameters,
     changed_values,
     declare_parameters,
@@ -213,7 +212,8 @@ class PerceptionProxy(LifecycleNode):
         self._settings = parameters
         if self._worker is not None:
             self._worker.parameters = parameters
-        if names & set(MODEL_FIELDS) and self._configured and not self._reverting:
+        reload = bool(names & ModelRequest.__dataclass_fields__.keys())
+        if reload and self._configured and not self._reverting:
             self._model.request(model_request(parameters))
         elif names and self._start_failed:
             self._in_executor(self._start_again)
@@ -248,7 +248,7 @@ class PerceptionProxy(LifecycleNode):
         values = dataclasses.asdict(in_force)
         values['size'] = list(in_force.size or (0, 0))
         self._reverting = True
-        self.set_parameters([Parameter(name, value=values[name]) for name in MODEL_FIELDS])
+        self.set_parameters([Parameter(name, value=value) for name, value in values.items()])
         self._reverting = False
 
     def _log_model(self, translator: Translator) -> None:

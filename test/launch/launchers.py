@@ -14,7 +14,11 @@ import play_launch_setup
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGE = 'sim2real_ros'
-EXECUTABLES = ('perception_proxy', 'bag_player', 'bag_recorder')
+EXECUTABLES = {
+    'perception_proxy': 'perception_proxy',
+    'bag_player': 'bags.player',
+    'bag_recorder': 'bags.recorder',
+}
 PATIENCE_S = 120.0
 
 # What `ros2 launch` does, without needing the command.
@@ -45,9 +49,9 @@ def install(prefix: Path) -> Path:
     (index / PACKAGE).touch()
     programs = prefix / 'lib' / PACKAGE
     programs.mkdir(parents=True)
-    for name in EXECUTABLES:
+    for name, module in EXECUTABLES.items():
         program = programs / name
-        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {PACKAGE}.ros.{name} "$@"\n')
+        program.write_text(f'#!/bin/sh\nexec {sys.executable} -m {PACKAGE}.ros.{module} "$@"\n')
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
     return prefix
 

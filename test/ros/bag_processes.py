@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PLAYER = 'sim2real_ros.ros.bag_player'
-RECORDER = 'sim2real_ros.ros.bag_recorder'
+PLAYER = 'sim2real_ros.ros.bags.player'
+RECORDER = 'sim2real_ros.ros.bags.recorder'
 PATIENCE_S = 60.0
 
 # Listens as soon as somebody listens to it, as the node does.

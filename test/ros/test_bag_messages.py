@@ -7,16 +7,16 @@ pytest.importorskip('rclpy')
 pytest.importorskip('rosbags')
 
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.ros.bag_log import MessageLog
-from sim2real_ros.ros.bag_messages import (
+from sim2real_ros.ros.bags.message_log import MessageLog
+from sim2real_ros.ros.bags.messages import (
     header_stamp_ns,
     message_class,
     starts_with_header,
     topic_name_problem,
 )
-from sim2real_ros.ros.bag_player import select_topics
-from sim2real_ros.ros.bag_source import BagTopic
-from sim2real_ros.ros.bag_subscriptions import parse_topic
+from sim2real_ros.ros.bags.player import select_topics
+from sim2real_ros.ros.bags.source import BagTopic
+from sim2real_ros.ros.bags.subscriptions import parse_topic
 
 IMAGE = 'sensor_msgs/msg/Image'
 
@@ -91,14 +91,14 @@ def test_log_refuses_a_path_it_cannot_write(tmp_path):
 
 
 def test_select_topics_takes_names_without_slash():
-    topics = [BagTopic('/a', IMAGE, 1), BagTopic('/b', IMAGE, 1)]
+    topics = [BagTopic('/a', IMAGE), BagTopic('/b', IMAGE)]
     assert select_topics(topics, ['b']) == topics[1:]
     assert select_topics(topics, None) == topics
 
 
 def test_select_topics_refuses_unknown_names():
     with pytest.raises(ConfigError, match=r"\['/c'\] is not in the bag; it has \['/a'\]"):
-        select_topics([BagTopic('/a', IMAGE, 1)], ['c'])
+        select_topics([BagTopic('/a', IMAGE)], ['c'])
 
 
 def test_topic_name_problem_knows_the_names_of_ros2():

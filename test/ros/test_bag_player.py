@@ -15,9 +15,10 @@ from bag_processes import PLAYER, RECORDER, RELAY, REPOSITORY, running, wait_unt
 from rosbags.interfaces import QosReliability
 from rosbags.rosbag2 import Reader
 
-from sim2real_ros.ros.bag_player import main
-from sim2real_ros.ros.bag_qos import TopicQos
-from sim2real_ros.ros.bag_source import open_bag
+from sim2real_ros.bags import open_bag
+from sim2real_ros.ros.bags.offered_qos import OfferedQos
+from sim2real_ros.ros.bags.player import main
+from sim2real_ros.ros.bags.source import CdrSource
 
 CAMERA = ['/camera/image_raw', '/camera/camera_info']
 DATA = Path(os.environ.get('SIM2REAL_DATA', REPOSITORY.parent / 'shared' / 'data')) / 'bags'
@@ -56,14 +57,15 @@ def assert_same(found, expected):
 
 
 def original(path):
-    with open_bag(path) as source:
+    with open_bag(path) as reader:
+        source = CdrSource(reader)
         found = {topic.name: [] for topic in source.topics}
         for message in source.messages(list(found)):
             found[message.topic].append(message.cdr)
     return found
 
 
-def play_and_record(tmp_path, bag, topics, count, *player_words, recorder_words=(), qos=()):
+def play_and_record(tmp_path, bag, topics, count, *player_words, recorder_words=(), status=0):
     """Return what the recorder wrote of a bag, and the two programs."""
     out = tmp_path / 'out'
     recorder_command = [RECORDER, out, '--topics', *topics, '--wait-timeout', '50']
@@ -73,7 +75,7 @@ def play_and_record(tmp_path, bag, topics, count, *player_words, recorder_words=
         running(tmp_path, *recorder_command) as recorder,
         running(tmp_path, *player_command) as player,
     ):
-        assert player.wait() == 0, player.text()
+        assert player.wait() == status, player.text()
         assert recorder.wait() == 0, recorder.text()
     return recorded(out), player, recorder
 
@@ -90,12 +92,32 @@ def test_player_sends_and_recorder_keeps_every_byte(tmp_path, kind):
     assert 'Recorded 10 messages' in recorder.text()
 
 
+@pytest.mark.parametrize('kind', ['mcap', 'ros1'])
+def test_player_plays_a_truncated_bag_as_far_as_it_goes(tmp_path, kind):
+    bag = tmp_path / ('x.bag' if kind == 'ros1' else 'x.mcap')
+    if kind == 'ros1':
+        whole = write_ros1(bag, count=40)
+    else:
+        whole = write_rosbag2(tmp_path / 'x', count=40)
+        bag = tmp_path / 'x' / 'x.mcap'
+    os.truncate(bag, bag.stat().st_size // 2)
+    left = original(bag)
+    count = sum(map(len, left.values()))
+    assert 20 < count < 60
+    found, player, _ = play_and_record(tmp_path, bag, CAMERA, count, '--rate', '5', status=3)
+    assert_same(found, left)
+    assert_same(found, {name: whole[name][: len(left[name])] for name in CAMERA})
+    assert f'{bag.name}: it breaks off at byte' in player.text()
+    assert player.text().count('breaks off') == 1
+    assert f'Played {count} messages' in player.text()
+
+
 def test_player_sends_large_frames_as_best_effort_without_loss(tmp_path):
     expected = write_rosbag2(
         tmp_path / 'bag',
         count=10,
         size=(512, 384),
-        qos=(TopicQos(reliable=False).to_recorded(),),
+        qos=(OfferedQos(reliable=False).to_recorded(),),
     )
     found, _, recorder = play_and_record(tmp_path, tmp_path / 'bag', CAMERA, 20)
     assert_same(found, expected)
@@ -265,13 +287,39 @@ def test_player_can_be_interrupted_while_it_waits(tmp_path):
     assert 'Traceback' not in player.text()
 
 
-@pytest.mark.parametrize('name', ['missing', 'broken.bag'])
-def test_player_reports_a_bad_bag_in_one_line(tmp_path, name, capfd):
-    (tmp_path / 'broken.bag').write_bytes(b'#ROSBAG V2.0\nand nothing')
+@pytest.mark.parametrize(
+    ('name', 'reason'), [('missing', 'it does not exist'), ('other.bag', 'it begins neither')]
+)
+def test_player_reports_a_bad_bag_in_one_line(tmp_path, name, reason, capfd):
+    (tmp_path / 'other.bag').write_bytes(b'no bag at all')
     assert main([str(tmp_path / name)]) == 1
     error = capfd.readouterr().err
-    assert name in error
+    assert f"{name}': {reason}" in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_player_fails_where_no_topic_is_left(tmp_path):
+    (tmp_path / 'x.bag').write_bytes(b'#ROSBAG V2.0\nand nothing')
+    with running(tmp_path, PLAYER, tmp_path / 'x.bag') as player:
+        assert player.wait() == 1
+    problem, error = player.text().splitlines()
+    assert 'x.bag: it breaks off at byte 13' in problem
+    assert 'Nothing in' in error
+
+
+def test_player_fails_where_no_message_is_left(tmp_path):
+    write_rosbag2(tmp_path / 'x', count=2, storage='mcap')
+    bag = tmp_path / 'x' / 'x.mcap'
+    with open_bag(bag) as reader:
+        spans = reader.storages[0].spans
+    content = bytearray(bag.read_bytes())
+    for span in spans:
+        content[span.offset : span.offset + span.length] = bytes(span.length)
+    bag.write_bytes(content)
+    with running(tmp_path, PLAYER, bag) as player:
+        assert player.wait() == 1
+    assert 'x.mcap: the part at byte' in player.text()
+    assert 'No message in' in player.text()
 
 
 @pytest.mark.parametrize('name', BAGS)

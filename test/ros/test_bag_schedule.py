@@ -6,15 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sim2real_ros.errors import ConfigError
-from sim2real_ros.ros.bag_limits import Limits
-from sim2real_ros.ros.bag_schedule import Schedule, Tick, TimedMessages, loop_gap_ns
-from sim2real_ros.ros.bag_source import BagMessage
+from sim2real_ros.ros.bags.limits import Limits
+from sim2real_ros.ros.bags.schedule import Schedule, Tick, TimedMessages, loop_gap_ns
+from sim2real_ros.ros.bags.source import CdrMessage
 
 MS = 1_000_000
 
 
 def messages(*stamps_ms):
-    return lambda: iter([BagMessage('/a', stamp * MS, b'') for stamp in stamps_ms])
+    return lambda: iter([CdrMessage('/a', stamp * MS, b'') for stamp in stamps_ms])
 
 
 def test_due_follows_the_bag_at_every_rate():

@@ -7,9 +7,9 @@ from rosbags.highlevel import AnyReader
 from rosbags.typesys import Stores, get_typestore
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.ros.bag_qos import TopicQos
-from sim2real_ros.ros.bag_store import BagStore
-from sim2real_ros.ros.bag_types import TypeDefinitions
+from sim2real_ros.ros.bags.offered_qos import OfferedQos
+from sim2real_ros.ros.bags.store import BagStore
+from sim2real_ros.ros.bags.type_definitions import TypeDefinitions
 
 STORE = get_typestore(Stores.ROS2_JAZZY)
 
@@ -23,8 +23,8 @@ def image_bytes(count):
 
 def write(path, messages, storage='mcap'):
     with BagStore(path, storage) as store:
-        store.add_topic('/image', IMAGE, TopicQos(reliable=False))
-        store.add_topic('/silent', 'std_msgs/msg/String', TopicQos())
+        store.add_topic('/image', IMAGE, OfferedQos(reliable=False))
+        store.add_topic('/silent', 'std_msgs/msg/String', OfferedQos())
         for stamp_ns, cdr in messages:
             store.write('/image', stamp_ns, cdr)
         return store
@@ -53,7 +53,7 @@ def test_store_names_the_files_after_the_bag_and_leaves_nothing_else(tmp_path):
 
 def test_store_without_message_leaves_nothing(tmp_path):
     store = BagStore(tmp_path / 'bag')
-    store.add_topic('/image', IMAGE, TopicQos())
+    store.add_topic('/image', IMAGE, OfferedQos())
     assert store.close() is False
     assert list(tmp_path.iterdir()) == []
 
@@ -61,7 +61,7 @@ def test_store_without_message_leaves_nothing(tmp_path):
 def test_store_keeps_what_came_before_an_error(tmp_path):
     def fail():
         with BagStore(tmp_path / 'bag') as store:
-            store.add_topic('/image', IMAGE, TopicQos())
+            store.add_topic('/image', IMAGE, OfferedQos())
             store.write('/image', *image_bytes(1)[0])
             raise RuntimeError('later')
 
@@ -73,7 +73,7 @@ def test_store_keeps_what_came_before_an_error(tmp_path):
 
 def test_store_is_not_in_its_place_until_it_is_closed(tmp_path):
     store = BagStore(tmp_path / 'bag')
-    store.add_topic('/image', IMAGE, TopicQos())
+    store.add_topic('/image', IMAGE, OfferedQos())
     store.write('/image', *image_bytes(1)[0])
     assert [path.name for path in tmp_path.iterdir()] == ['bag.partial']
     assert store.close() is True
@@ -89,7 +89,7 @@ def test_store_refuses_to_overwrite(tmp_path):
 
 def test_store_refuses_to_replace_what_appeared_meanwhile(tmp_path):
     store = BagStore(tmp_path / 'bag')
-    store.add_topic('/image', IMAGE, TopicQos())
+    store.add_topic('/image', IMAGE, OfferedQos())
     store.write('/image', *image_bytes(1)[0])
     (tmp_path / 'bag').mkdir()
     with pytest.raises(DataError, match='exists already'):
@@ -110,7 +110,7 @@ def test_store_refuses_unknown_storages(tmp_path):
 def test_store_refuses_types_without_definition(tmp_path):
     store = BagStore(tmp_path / 'bag')
     with pytest.raises(DataError, match=r"No definition of 'nobody_msgs/msg/None'"):
-        store.add_topic('/a', 'nobody_msgs/msg/None', TopicQos())
+        store.add_topic('/a', 'nobody_msgs/msg/None', OfferedQos())
     store.close()
 
 

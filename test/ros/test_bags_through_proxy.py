@@ -47,7 +47,7 @@ def play_through_proxy(start_proxy, client, tmp_path, bag, topic, transport, fra
     client.listen(OUT, qos=frames)
     client.listen(INFO_OUT, CameraInfo, qos=frames)
     player = Program(
-        [sys.executable, '-m', 'sim2real_ros.ros.bag_player', str(bag), '--rate', '3',
+        [sys.executable, '-m', 'sim2real_ros.ros.bags.player', str(bag), '--rate', '3',
          '--wait-for-subscribers', '1', '--wait-topics', '/' + recorded.strip('/')],
         tmp_path / 'player.log',
     )  # fmt: skip

@@ -12,10 +12,13 @@ from types import TracebackType
 
 from demo_bag import IMAGE_TYPE, INFO_TYPE, DemoCamera
 
+from sim2real_ros.cli import INCOMPLETE
 from sim2real_ros.errors import Sim2RealError
 
 HERE = Path(__file__).resolve().parent
 NODE, PLAYER, RECORDER, WATCHER = 'perception_proxy', 'bag_player', 'bag_recorder', 'watcher'
+# Also a damaged bag was played as far as it goes.
+PLAYED = (0, INCOMPLETE)
 POLL_S = 0.1
 END_S = 10.0
 TAIL_LINES = 15
@@ -129,7 +132,7 @@ class Processes:
         """Raise DemoError if a process has failed; only the player may end by itself."""
         for process in self._running.values():
             status = process.exit_status()
-            if status is None or (status == 0 and process.name == PLAYER):
+            if status is None or (status in PLAYED and process.name == PLAYER):
                 continue
             raise DemoError(f'{process.name} ended with status {status}.\n{process.tail()}')
 
@@ -220,8 +223,8 @@ def commands(
     python = [sys.executable, '-m']
     return {
         NODE: [*python, f'sim2real_ros.ros.{NODE}', *node_arguments(camera, model)],
-        RECORDER: [*python, f'sim2real_ros.ros.{RECORDER}', *recorder, '--topics', *recorded],
-        PLAYER: [*python, f'sim2real_ros.ros.{PLAYER}', *player],
+        RECORDER: [*python, 'sim2real_ros.ros.bags.recorder', *recorder, '--topics', *recorded],
+        PLAYER: [*python, 'sim2real_ros.ros.bags.player', *player],
         WATCHER: [sys.executable, str(HERE / 'demo_watcher.py')],
     }
 

@@ -11,7 +11,16 @@ from typing import NoReturn
 
 import demo_processes as processes_of
 from demo_bag import DemoCamera, open_camera
-from demo_processes import NODE, PLAYER, RECORDER, WATCHER, DemoError, Diagnostics, Processes
+from demo_processes import (
+    NODE,
+    PLAYED,
+    PLAYER,
+    RECORDER,
+    WATCHER,
+    DemoError,
+    Diagnostics,
+    Processes,
+)
 from demo_report import make_report, read_moments
 from demo_results import draw_pictures
 
@@ -183,7 +192,7 @@ class Run:
         return self.diagnostics.count('frames in'), ended
 
     def _player_is_done(self) -> bool:
-        return self._processes[PLAYER].exit_status() == 0
+        return self._processes[PLAYER].exit_status() in PLAYED
 
     def _accounted(self, still_s: float) -> bool:
         arrived, ended = self._counts()

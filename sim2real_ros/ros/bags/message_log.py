@@ -2,11 +2,10 @@
 
 import json
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.ros.bag_messages import header_stamp_ns, message_class, starts_with_header
+from sim2real_ros.ros.bags.messages import header_stamp_ns, message_class, starts_with_header
 
 
 class MessageLog:
@@ -57,12 +56,7 @@ class MessageLog:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Close the file."""
         if self._file is not None:
             self._file.close()

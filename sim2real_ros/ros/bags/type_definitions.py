@@ -8,7 +8,7 @@ from pathlib import Path
 from rosbags.typesys import Stores, get_types_from_msg, get_typestore
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.ros.bag_messages import TYPE_NAME
+from sim2real_ros.ros.bags.messages import TYPE_NAME
 
 
 class TypeDefinitions:

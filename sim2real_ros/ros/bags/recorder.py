@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.ros.bag_limits import Limits
-from sim2real_ros.ros.bag_log import MessageLog
-from sim2real_ros.ros.bag_process import StopSignal, ros_node, run_program
-from sim2real_ros.ros.bag_store import STORAGES, BagStore
-from sim2real_ros.ros.bag_subscriptions import DEPTH, Subscriptions, parse_topic
+from sim2real_ros.ros.bags.limits import Limits
+from sim2real_ros.ros.bags.message_log import MessageLog
+from sim2real_ros.ros.bags.process import StopSignal, ros_node, run_program
+from sim2real_ros.ros.bags.store import STORAGES, BagStore
+from sim2real_ros.ros.bags.subscriptions import DEPTH, Subscriptions, parse_topic
 from sim2real_ros.ros.process_environment import prepare
 
 NAME = 'bag_recorder'

@@ -6,15 +6,14 @@ place and is moved there when it is closed; a killed program leaves the folder `
 
 import shutil
 from pathlib import Path
-from types import TracebackType
 from typing import Final
 
 from rosbags.interfaces import Connection
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.ros.bag_qos import TopicQos
-from sim2real_ros.ros.bag_types import TypeDefinitions
+from sim2real_ros.ros.bags.offered_qos import OfferedQos
+from sim2real_ros.ros.bags.type_definitions import TypeDefinitions
 
 STORAGES = {'mcap': StoragePlugin.MCAP, 'sqlite3': StoragePlugin.SQLITE3}
 # The newest metadata that ROS 2 Humble to Jazzy all read.
@@ -55,7 +54,7 @@ class BagStore:
         except Exception as error:
             raise DataError(f'Cannot write the bag {str(path)!r}: {error}') from error
 
-    def add_topic(self, name: str, msgtype: str, qos: TopicQos) -> None:
+    def add_topic(self, name: str, msgtype: str, qos: OfferedQos) -> None:
         """Make a topic known; it is in the bag even if no message follows.
 
         Args:
@@ -125,12 +124,7 @@ class BagStore:
         """Return itself."""
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Close the bag, after an error as well: what was recorded until then is worth having."""
         self.close()
 

@@ -7,19 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sim2real_ros.bags import open_bag
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.ros.bag_log import MessageLog
-from sim2real_ros.ros.bag_messages import CDR_HEADER_BYTES, message_class, topic_name_problem
-from sim2real_ros.ros.bag_process import StopSignal, ros_node, run_program
-from sim2real_ros.ros.bag_qos import TopicQos
-from sim2real_ros.ros.bag_schedule import NS_PER_S, Tick, TimedMessages, loop_gap_ns
-from sim2real_ros.ros.bag_source import (
-    BagMessage,
-    BagSource,
-    BagTopic,
-    absolute_name,
-    open_bag,
-)
+from sim2real_ros.ros.bags.message_log import MessageLog
+from sim2real_ros.ros.bags.messages import CDR_HEADER_BYTES, message_class, topic_name_problem
+from sim2real_ros.ros.bags.offered_qos import OfferedQos
+from sim2real_ros.ros.bags.process import StopSignal, ros_node, run_program
+from sim2real_ros.ros.bags.schedule import NS_PER_S, Tick, TimedMessages, loop_gap_ns
+from sim2real_ros.ros.bags.source import BagTopic, CdrMessage, CdrSource, absolute_name
 from sim2real_ros.ros.process_environment import prepare
 
 if TYPE_CHECKING:
@@ -35,6 +30,9 @@ POLL_S = 0.02
 SETTLE_S = 0.25
 # Time for the last messages to reach slow reliable readers.
 FLUSH_S = 5.0
+# The exit code that the verbs of the command `sim2real` have for it as well.
+INCOMPLETE = 3
+EPILOG = 'A damaged bag is played as far as it can be read; the exit code is then 3.'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Command line without the program's name; that of the process if None.
 
     Returns:
-        Exit code: 0 after the last message or a signal, 1 after an error.
+        Exit code: 0 after the last message or a signal, 1 after an error, 3 if parts of the bag
+        could not be read.
     """
     prepare()
     return run_program(parser(), run, arguments)
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the description of the command line."""
-    result = argparse.ArgumentParser(prog=NAME, description=__doc__)
+    result = argparse.ArgumentParser(prog=NAME, description=__doc__, epilog=EPILOG)
     add = result.add_argument
     add('bag', type=Path, help='ROS 1 .bag file, rosbag2 folder, .mcap or .db3 file')
     add('--rate', type=float, default=1.0, help='bag seconds per second (default: 1.0)')
@@ -113,11 +112,11 @@ def run(options: argparse.Namespace, words: Sequence[str]) -> int:
     check(options)
     with (
         StopSignal() as stop,
-        open_bag(options.bag) as source,
+        open_bag(options.bag) as reader,
         MessageLog(options.log_sends, 'send_ns') as log,
         ros_node(NAME, words) as node,
     ):
-        return Player(node, source, stop, log).play(options)
+        return Player(node, CdrSource(reader), stop, log).play(options)
 
 
 def check(options: argparse.Namespace) -> None:
@@ -133,7 +132,7 @@ def check(options: argparse.Namespace) -> None:
 class Player:
     """Publishes the messages of a bag at their times."""
 
-    def __init__(self, node: 'Node', source: BagSource, stop: StopSignal, log: MessageLog) -> None:
+    def __init__(self, node: 'Node', source: CdrSource, stop: StopSignal, log: MessageLog) -> None:
         """Create no publisher yet."""
         self._node = node
         self._source = source
@@ -143,9 +142,11 @@ class Player:
         self._types = {topic.name: topic.msgtype for topic in source.topics}
         self._sent: Counter[str] = Counter()
         self._short = 0
+        self._told = 0
 
     def play(self, options: argparse.Namespace) -> int:
         """Play to the end, or until a signal; return the exit code."""
+        self._tell_problems()
         for topic in select_topics(self._source.topics, options.topics):
             self._advertise(topic)
         if not self._publishers:
@@ -161,10 +162,21 @@ class Player:
         begin_ns = start_ns
         while not self._stop.is_set():
             start_ns = self._play_once(timed, start_ns, clock)
+            self._tell_problems()
             if not options.loop or not self._sent:
                 break
         self._finish((time.monotonic_ns() - begin_ns) / NS_PER_S)
-        return 0
+        if not self._told:
+            return 0
+        if not self._sent and not self._stop.is_set():
+            raise DataError(f'No message in {str(self._source.path)!r} can be read; see above.')
+        return INCOMPLETE
+
+    def _tell_problems(self) -> None:
+        """Log what was found to be damaged or lost since the last time."""
+        for problem in self._source.problems[self._told :]:
+            self._node.get_logger().warning(problem)
+        self._told = len(self._source.problems)
 
     def _advertise(self, topic: BagTopic) -> None:
         problem = topic.problem or topic_name_problem(topic.name)
@@ -181,7 +193,7 @@ class Player:
         self._publishers[topic.name] = self._node.create_publisher(
             cls,
             topic.name,
-            (topic.qos or TopicQos()).to_profile(),
+            (topic.qos or OfferedQos()).to_profile(),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(),
         )
 
@@ -228,7 +240,7 @@ class Player:
                 last_ns = max(last_ns, due_ns)
         return last_ns + loop_gap_ns(last_ns - start_ns, max(counts.values(), default=0))
 
-    def _send(self, message: BagMessage) -> None:
+    def _send(self, message: CdrMessage) -> None:
         # Shorter than its own encoding mark: no reader could tell what it is.
         if len(message.cdr) < CDR_HEADER_BYTES:
             self._short += 1

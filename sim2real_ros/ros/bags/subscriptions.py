@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.ros.bag_limits import Limits
-from sim2real_ros.ros.bag_log import MessageLog
-from sim2real_ros.ros.bag_messages import TYPE_NAME, message_class
-from sim2real_ros.ros.bag_process import StopSignal
-from sim2real_ros.ros.bag_qos import TopicQos
-from sim2real_ros.ros.bag_store import BagStore
+from sim2real_ros.ros.bags.limits import Limits
+from sim2real_ros.ros.bags.message_log import MessageLog
+from sim2real_ros.ros.bags.messages import TYPE_NAME, message_class
+from sim2real_ros.ros.bags.offered_qos import OfferedQos
+from sim2real_ros.ros.bags.process import StopSignal
+from sim2real_ros.ros.bags.store import BagStore
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -110,7 +110,7 @@ class Subscriptions:
         """Subscribe to what has appeared, and again where a publisher cannot be met."""
         for name in sorted(self._downgrade):
             self._node.destroy_subscription(self._subscriptions.pop(name))
-            self._subscribe(name, self._types[name], TopicQos(reliable=False, depth=self._depth))
+            self._subscribe(name, self._types[name], OfferedQos(reliable=False, depth=self._depth))
         self._downgrade.clear()
         if self._record_all:
             for name, _ in self._node.get_topic_names_and_types():
@@ -123,7 +123,7 @@ class Subscriptions:
                 self._take(name, given or publishers[0].topic_type, publishers)
 
     def _take(self, name: str, msgtype: str, publishers: list['TopicEndpointInfo']) -> None:
-        qos = TopicQos.from_endpoints(publishers, depth=self._depth)
+        qos = OfferedQos.from_endpoints(publishers, depth=self._depth)
         try:
             message_class(msgtype)
             self._store.add_topic(name, msgtype, qos)
@@ -136,7 +136,7 @@ class Subscriptions:
         self._types[name] = msgtype
         self._subscribe(name, msgtype, qos)
 
-    def _subscribe(self, name: str, msgtype: str, qos: TopicQos) -> None:
+    def _subscribe(self, name: str, msgtype: str, qos: OfferedQos) -> None:
         from rclpy.event_handler import SubscriptionEventCallbacks
 
         self._subscriptions[name] = self._node.create_subscription(
@@ -162,7 +162,7 @@ class Subscriptions:
 
         return receive
 
-    def _on_incompatible(self, name: str, qos: TopicQos) -> None:
+    def _on_incompatible(self, name: str, qos: OfferedQos) -> None:
         # A publisher came after us and offers less: listen to it rather than insist.
         if qos.reliable or qos.transient_local:
             self._downgrade.add(name)

@@ -19,7 +19,7 @@ FOREVER = Time(2147483647, 4294967295)
 
 
 @dataclass(frozen=True)
-class TopicQos:
+class OfferedQos:
     """The policies that decide who hears whom, and how much is kept for a slow reader.
 
     Attributes:
@@ -33,7 +33,7 @@ class TopicQos:
     depth: int = DEFAULT_DEPTH
 
     @classmethod
-    def from_recorded(cls, profiles: Sequence[Qos]) -> 'TopicQos':
+    def from_recorded(cls, profiles: Sequence[Qos]) -> 'OfferedQos':
         """Choose one offer for a topic that several publishers may have shared.
 
         Args:
@@ -54,7 +54,7 @@ class TopicQos:
         )
 
     @classmethod
-    def from_endpoints(cls, publishers: Sequence['TopicEndpointInfo'], depth: int) -> 'TopicQos':
+    def from_endpoints(cls, publishers: Sequence['TopicEndpointInfo'], depth: int) -> 'OfferedQos':
         """Choose the strongest request that every publisher of a topic can meet.
 
         Args:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from sim2real_ros.errors import ConfigError
-from sim2real_ros.ros.bag_source import BagMessage
+from sim2real_ros.ros.bags.source import CdrMessage
 
 NS_PER_S = 1_000_000_000
 
@@ -51,7 +51,7 @@ class TimedMessages:
     """The events of a bag in their order, each with the steady time at which it is due."""
 
     def __init__(
-        self, read: Callable[[], Iterator[BagMessage]], rate: float, clock_hz: float = 0.0
+        self, read: Callable[[], Iterator[CdrMessage]], rate: float, clock_hz: float = 0.0
     ) -> None:
         """Remember what to time.
 
@@ -64,7 +64,7 @@ class TimedMessages:
         self._rate = rate
         self._clock_hz = clock_hz
 
-    def one_pass(self, start_ns: int) -> Iterator[tuple[int, BagMessage | Tick]]:
+    def one_pass(self, start_ns: int) -> Iterator[tuple[int, CdrMessage | Tick]]:
         """Yield the events of one pass.
 
         Args:

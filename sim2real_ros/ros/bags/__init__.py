@@ -1,0 +1,1 @@
+"""Play bags into ROS and record topics, where `ros2 bag` is missing or cannot."""
