@@ -12,6 +12,7 @@ EXAMPLES = """examples:
   python tools/benchmark.py node
   python tools/benchmark.py node --model my_generator.onnx --rounds 5 --json node.json
   python tools/benchmark.py soak --frames 20000 --swaps 100
+  python tools/benchmark.py extract --exporter-python /tmp/other/bin/python
 """
 
 
@@ -32,7 +33,14 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     soak.add_argument('--frames', type=int, default=20000)
     soak.add_argument('--swaps', type=int, default=100)
     soak.add_argument('--rate-hz', type=float, default=150.0)
-    for verb in (node, soak):
+    extract = verbs.add_parser('extract', help='extraction beside a plain loop and an exporter')
+    extract.add_argument('--frames', type=int, default=2000)
+    extract.add_argument('--rounds', type=int, default=3, help='repeat all comparisons so often')
+    extract.add_argument(
+        '--exporter', choices=('rosbag-resurrector', 'ros2-unbag'), default='rosbag-resurrector'
+    )
+    extract.add_argument('--exporter-python', metavar='PATH', help='Python that has the exporter')
+    for verb in (node, soak, extract):
         verb.add_argument('--json', type=Path, help='write the result to this file, too')
     return parser.parse_args(arguments)
 
