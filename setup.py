@@ -31,7 +31,12 @@ EXTRAS = {
     ],
     'cpu': ['onnx>=1.16,<2', 'onnxruntime>=1.18,<2', 'openvino>=2024.4'],
     'gpu': ['onnx>=1.16,<2', 'onnxruntime-gpu[cuda,cudnn]>=1.20,<2'],
-    'bags': ['rosbags>=0.10.4,<0.12'],
+    # lz4 and zstd are what rosbags reads compressed bags with, too.
+    'bags': [
+        'rosbags>=0.10.4,<0.12',
+        'lz4>=4',
+        'backports.zstd>=1; python_version < "3.14"',
+    ],
     'train': ['torch>=2.4', 'torchvision>=0.19', 'lightning>=2.4'],
     'test': ['pytest>=8', 'hypothesis>=6.100'],
     'dev': [
@@ -60,7 +65,7 @@ setup(
     maintainer='sim2real_ros maintainers',
     maintainer_email='sim2real-ros@users.noreply.github.com',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed']},
+    package_data={NAME: ['py.typed', 'data/collection/*.html']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
@@ -75,8 +80,8 @@ setup(
     entry_points={
         'console_scripts': [
             'perception_proxy = sim2real_ros.ros.perception_proxy:main',
-            'bag_player = sim2real_ros.ros.bag_player:main',
-            'bag_recorder = sim2real_ros.ros.bag_recorder:main',
+            'bag_player = sim2real_ros.ros.bags.player:main',
+            'bag_recorder = sim2real_ros.ros.bags.recorder:main',
             'sim2real = sim2real_ros.cli:main',
         ],
     },

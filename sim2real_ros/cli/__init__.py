@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 
@@ -35,18 +36,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         done but something in the input was unreadable and left out, 130 on Ctrl-C.
     """
     try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
+        code = _run(list(sys.argv[1:] if argv is None else argv))
+        sys.stdout.flush()
+        return code
     except Sim2RealError as error:
         print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('interrupted', file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output (`| head`) has seen enough; Python must not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except SystemExit as stop:  # argparse leaves this way after --help (0) and wrong usage (2)
         return stop.code if isinstance(stop.code, int) else 2
 
 
 def _run(argv: list[str]) -> int:
+    if not argv:
+        _parser().print_help(sys.stderr)
+        return 2
     # Only the verb is parsed here, so that the other verbs' modules need not be loaded.
     arguments = _parser().parse_args(argv[:1])
     module = importlib.import_module(f'sim2real_ros.cli.{VERBS[arguments.verb][0]}')

@@ -119,6 +119,23 @@ def test_ctrl_c_returns_130(monkeypatch, capsys):
     assert 'interrupted' in capsys.readouterr().err
 
 
+def test_no_verb_lists_the_verbs(capsys):
+    assert cli.main([]) == 2
+    assert 'extract-frames' in capsys.readouterr().err
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    command = [sys.executable, '-c', HIDE_ROS_AND_TORCH, 'inspect', 'identity']
+    environment = {**os.environ, 'PYTHONPATH': str(ROOT)}
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        command, stdout=writing, stderr=subprocess.PIPE, env=environment, timeout=120, check=False
+    )
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b'')
+
+
 def test_help_loads_no_verb():
     code = (
         'import sys\nfrom sim2real_ros.cli import main\nmain(["--help"])\n'
