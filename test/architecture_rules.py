@@ -39,8 +39,10 @@ class Room:
 
 OFFLINE_ROOMS = {
     *('core', 'files', 'labels', 'bags', 'data', 'segmentation', 'translation'),
-    *('runtime', 'baselines'),
+    *('runtime', 'baselines', 'evaluation', 'training'),
 }
+
+TORCH_PACKAGES = {'torch', 'torchvision', 'lightning_fabric', 'safetensors', 'onnx'}
 
 ROOMS = {
     'core': Room(set(), CORE_PACKAGES),
@@ -54,6 +56,11 @@ ROOMS = {
         {'core', 'files', 'bags', 'labels', 'data', 'runtime'}, CORE_PACKAGES | {'rosbags'}
     ),
     'baselines': Room({'core', 'files', 'runtime', 'data'}, CORE_PACKAGES | {'onnx'}),
+    'evaluation': Room({'core', 'files', 'data', 'runtime'}, CORE_PACKAGES),
+    'training': Room(
+        {'core', 'files', 'labels', 'data', 'runtime', 'evaluation'},
+        CORE_PACKAGES | TORCH_PACKAGES,
+    ),
     'ros': Room(
         {'core', 'files', 'runtime', 'bags', 'data'}, CORE_PACKAGES | {'rosbags'}, ros=True
     ),

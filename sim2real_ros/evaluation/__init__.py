@@ -1,0 +1,1 @@
+"""Numbers about images, computed from features and masks with numpy alone."""

@@ -1,0 +1,1 @@
+"""Training of generators: the only room that imports torch."""

@@ -1,0 +1,1 @@
+"""What runs a method: the loop, its run folder, checkpoints, measurements."""

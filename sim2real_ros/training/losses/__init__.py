@@ -1,0 +1,1 @@
+"""Loss functions, each with the formula of its paper."""

@@ -1,0 +1,1 @@
+"""Generators and discriminators, independent of the methods that train them."""

@@ -1,0 +1,1 @@
+"""Memories of generated images that discriminators are shown again."""

@@ -1,0 +1,1 @@
+"""The command lines of the original CycleGAN programs, over our own code."""
