@@ -23,3 +23,7 @@ class BackendError(Sim2RealError):
 
 class DataError(Sim2RealError):
     """A bag, folder or video cannot be read or written."""
+
+
+class TrainingError(Sim2RealError):
+    """A run cannot start, go on or be read: its networks diverged, its folder is damaged."""
