@@ -26,7 +26,7 @@ class GeneratorOptions:
 
     Attributes:
         name: A key of GENERATORS.
-        filters: Number of channels after the first layer.
+        filters: Number of channels after the first layer; 0 = as many as the network usually has.
         blocks: Residual blocks; 0 = as many as the network usually has.
         depth: Number of halvings of a U-Net; 0 = as many as the network usually has.
         norm: Normalisation between convolutions.
@@ -38,7 +38,7 @@ class GeneratorOptions:
     """
 
     name: str = 'resnet'
-    filters: int = 64
+    filters: int = 0
     blocks: int = 0
     depth: int = 0
     norm: Literal['instance', 'batch', 'none'] = 'instance'
@@ -49,8 +49,8 @@ class GeneratorOptions:
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
-        if self.filters < 1 or self.blocks < 0 or self.depth < 0:
-            raise ValueError('filters must be positive, blocks and depth 0 or more')
+        if min(self.filters, self.blocks, self.depth) < 0:
+            raise ValueError('filters, blocks and depth must be 0 or more')
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class DiscriminatorOptions:
 
     Attributes:
         name: A key of DISCRIMINATORS.
-        filters: Number of channels after the first layer.
+        filters: Number of channels after the first layer; 0 = as many as the network usually has.
         layers: Strided layers of ``patch``: 3 = a receptive field of 70x70 pixels.
         scales: Image scales of ``multiscale``.
         norm: Normalisation between convolutions.
@@ -68,7 +68,7 @@ class DiscriminatorOptions:
     """
 
     name: str = 'patch'
-    filters: int = 64
+    filters: int = 0
     layers: int = 3
     scales: int = 3
     norm: Literal['instance', 'batch', 'none'] = 'instance'
@@ -77,8 +77,8 @@ class DiscriminatorOptions:
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
-        if min(self.filters, self.layers, self.scales) < 1:
-            raise ValueError('filters, layers and scales must be positive')
+        if self.filters < 0 or min(self.layers, self.scales) < 1:
+            raise ValueError('filters must be 0 or more, layers and scales positive')
 
 
 @dataclass(frozen=True)
