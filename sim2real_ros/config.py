@@ -48,6 +48,15 @@ def load_yaml(cls: type[T], path: str | Path, *, overrides: Mapping[str, Any] | 
     return parse_yaml(cls, _read(path), str(path), overrides=overrides)
 
 
+def load_yaml_mapping(path: str | Path) -> Mapping[Any, Any]:
+    """Read one YAML file whose keys somebody else will check.
+
+    Raises:
+        ConfigError: The file cannot be read, or is no YAML mapping.
+    """
+    return parse_yaml_mapping(_read(path), str(path))
+
+
 def parse_yaml(
     cls: type[T], content: bytes, where: str, *, overrides: Mapping[str, Any] | None = None
 ) -> T:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -58,9 +58,11 @@ class Stepper:
         if self.fabric.world_size == 1:
             return
         gradients = [each.grad for each in parameters if each.grad is not None]
+        if not gradients:
+            return
         flat = torch.cat([each.reshape(-1) for each in gradients])
-        mean = cast('torch.Tensor', self.fabric.all_reduce(flat, reduce_op='mean'))
-        parts = torch.split(mean, [each.numel() for each in gradients])
+        mean_over_processes(flat, self.fabric.world_size)
+        parts = torch.split(flat, [each.numel() for each in gradients])
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
 
@@ -73,3 +75,12 @@ class Stepper:
         scaler = getattr(self.fabric._precision, 'scaler', None)
         if scaler is not None:
             scaler.unscale_(optimiser)
+
+
+def mean_over_processes(tensor: torch.Tensor, processes: int) -> None:
+    """Replace a tensor by its mean over all processes; each of them must call this.
+
+    Fabric's own call would let the processes wait for each other, and for their GPUs, before it.
+    """
+    torch.distributed.all_reduce(tensor)
+    tensor /= processes

@@ -1,0 +1,31 @@
+"""Options of `train` for frequent settings; each stands for a key of the configuration."""
+
+import argparse
+from pathlib import Path
+
+from sim2real_ros.cli.options import image_size, positive
+
+PRECISIONS = ('auto', 'fp32', 'bf16-mixed', 'fp16-mixed')
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Declare the options that change the configuration."""
+    add = parser.add_argument
+    add('--config', type=Path, metavar='FILE', help='YAML of what differs from the defaults')
+    add('--set', dest='overrides', action='append', default=[], metavar='KEY=VALUE',
+        help='any key: generator.filters=32; may be given several times')  # fmt: skip
+    add(
+        '--data', metavar='FOLDER', help='data set with trainA/ (sim) and trainB/ (real), or pairs'
+    )
+    add('--sim', metavar='FOLDER', help='simulated images, instead of --data')
+    add('--real', metavar='FOLDER', help='real images, instead of --data')
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument('--epochs', type=positive, metavar='N', help='length; the share with a '
+                        'falling rate stays')  # fmt: skip
+    length.add_argument('--steps', type=positive, metavar='N', help='length, likewise')
+    add('--minutes', type=float, metavar='N', help='stop after this time, with a checkpoint')
+    add('--batch-size', type=positive, metavar='N', help='images per step and process')
+    add('--crop', type=image_size, metavar='WxH', help='size of the crops: 256x256')
+    add('--generator', metavar='NAME', help='resnet, unet, mobile_unet, ...')
+    add('--precision', choices=PRECISIONS, help='default: auto')
+    add('--seed', type=int, metavar='N', help='of everything random')
