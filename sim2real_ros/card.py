@@ -45,6 +45,8 @@ class ModelCard:
         training_data: What it was fitted or trained on.
         licence: Under which terms it may be used.
         metrics: Named numbers of its evaluation.
+        source: What the file was made from: a run with its step and hash, or a checkpoint.
+        weights_sha256: Of the weights that went in, as 64 hexadecimal digits.
     """
 
     name: str
@@ -64,6 +66,8 @@ class ModelCard:
     training_data: str = ''
     licence: str = ''
     metrics: dict[str, float] = field(default_factory=dict)
+    source: str = ''
+    weights_sha256: str = ''
 
     def __post_init__(self) -> None:
         """Check what types alone cannot.
@@ -85,7 +89,12 @@ class ModelCard:
 
     def to_metadata(self) -> dict[str, str]:
         """Return the entries to store in an ONNX file's ``metadata_props``."""
-        return {METADATA_KEY: json.dumps(dataclasses.asdict(self), sort_keys=True)}
+        content = dataclasses.asdict(self)
+        for origin in ('source', 'weights_sha256'):
+            # Only trained models have these; the others' files stay byte for byte what they were.
+            if not content[origin]:
+                del content[origin]
+        return {METADATA_KEY: json.dumps(content, sort_keys=True)}
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, str]) -> 'ModelCard | None':

@@ -1,27 +1,19 @@
 """Write a model file, but only if ONNX Runtime computes what the reference computes."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import onnx
-import onnxruntime
 
-from sim2real_ros.errors import ModelError
 from sim2real_ros.files import write_atomically
+from sim2real_ros.runtime.model_path import check_writable
+from sim2real_ros.runtime.parity import Image, Reference, check_parity, measure_parity
 
-Image = npt.NDArray[np.uint8]
-
-MAX_DIFFERENCE_LEVELS = 1
+__all__ = ['check_writable', 'max_difference', 'write_model']
 
 
 def write_model(
-    model: onnx.ModelProto,
-    path: str | Path,
-    reference: Callable[[Image], Image],
-    *,
-    force: bool = False,
+    model: onnx.ModelProto, path: str | Path, reference: Reference, *, force: bool = False
 ) -> None:
     """Check a model against its reference and write it, whole or not at all.
 
@@ -39,47 +31,13 @@ def write_model(
     path = Path(path)
     check_writable(path, force=force)
     content = model.SerializeToString()
-    difference = max_difference(content, reference)
-    if difference > MAX_DIFFERENCE_LEVELS:
-        raise ModelError(
-            f'Not written: ONNX Runtime and the reference differ by {difference} levels, at most '
-            f'{MAX_DIFFERENCE_LEVELS} is allowed. Please report this as a bug.'
-        )
+    check_parity(measure_parity(content, reference, _parity_images()))
     write_atomically(path, content)
 
 
-def check_writable(path: str | Path, *, force: bool = False) -> None:
-    """Refuse a path that a model must not be written to; cheap, so call it before the work.
-
-    Raises:
-        ModelError: The suffix is not ``.onnx``, or the file exists and ``force`` is false.
-    """
-    path = Path(path)
-    if path.suffix != '.onnx':
-        raise ModelError(f'A model file must end in .onnx, found {str(path)!r}.')
-    if path.exists() and not force:
-        raise ModelError(
-            f'{str(path)!r} exists already: choose another name, or replace it (--force).'
-        )
-
-
-def max_difference(content: bytes, reference: Callable[[Image], Image]) -> int:
+def max_difference(content: bytes, reference: Reference) -> int:
     """Return the largest difference in levels over images of awkward and of common sizes."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(content, options, providers=['CPUExecutionProvider'])
-    (source,), (result,) = session.get_inputs(), session.get_outputs()
-    worst = 0
-    for image in _parity_images():
-        (translated,) = session.run([result.name], {source.name: image})
-        if translated.shape != image.shape or translated.dtype != np.uint8:
-            raise ModelError(
-                f'Not written: the model answers {image.shape} with {translated.shape} '
-                f'{translated.dtype}, expected the same shape in uint8.'
-            )
-        difference = translated.astype(np.int16) - reference(image)
-        worst = max(worst, int(np.abs(difference).max()))
-    return worst
+    return measure_parity(content, reference, _parity_images()).max_levels
 
 
 def _parity_images() -> list[Image]:

@@ -15,9 +15,12 @@ VERBS = {
     'labels': ('labels', 'convert, check and draw labels'),
     'boxes-to-masks': ('boxes_to_masks', 'turn box labels into masks and polygons'),
     'make-dataset': ('make_dataset', 'split and mix sim and real folders for training'),
+    'train': ('train', 'train a generator that makes simulated images look real'),
     'translate': ('translate', 'run a model over images, folders, videos and bags'),
     'collect': ('collect', 'gather results, by simulated frame or one to one'),
     'fit-colour': ('fit_colour', 'fit a colour transfer between simulated and real images'),
+    'export': ('export', 'write the generator of a training run as a model file'),
+    'import-checkpoint': ('import_checkpoint', 'turn a CycleGAN/pix2pix/CUT .pth into a model'),
     'inspect': ('inspect', "print a model's card, contract and hash"),
 }
 

@@ -9,6 +9,7 @@ from sim2real_ros.files import default_workers
 
 if TYPE_CHECKING:
     from sim2real_ros.data.dataset.splitting import Gap
+    from sim2real_ros.training.engine.run import Which
 
 
 def add_output_options(
@@ -69,3 +70,27 @@ def image_size(text: str) -> tuple[int, int]:
     if not match:
         raise argparse.ArgumentTypeError(f'{text!r} is no size; expected WIDTHxHEIGHT: 512x384')
     return int(match[1]), int(match[2])
+
+
+def size_or_any(text: str) -> tuple[int, int] | None:
+    """Read ``512x384`` as (width, height), ``any`` as None.
+
+    Raises:
+        argparse.ArgumentTypeError: It is neither.
+    """
+    return None if text == 'any' else image_size(text)
+
+
+def checkpoint_choice(text: str) -> 'Which':
+    """Read ``best``, ``latest`` or a number of steps.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none of them.
+    """
+    if text == 'best':
+        return 'best'
+    if text == 'latest':
+        return 'latest'
+    if re.fullmatch(r'\d{1,12}', text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f'{text!r} is none of best, latest and a number of steps')

@@ -1,0 +1,153 @@
+"""Write the generator of a run as a model file."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from sim2real_ros.card import ModelCard
+from sim2real_ros.errors import ConfigError
+from sim2real_ros.runtime.model_path import check_writable
+from sim2real_ros.training.engine.checkpoint import Checkpoint
+from sim2real_ros.training.engine.run import Run, Which, load_generator, open_run
+from sim2real_ros.training.engine.run_folder import RunFolder
+from sim2real_ros.training.export.model_export import ExportedModel, export_model
+from sim2real_ros.training.losses.region import Region
+from sim2real_ros.training.options import TrainingConfig
+
+Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class RunExportOptions:
+    """How to export.
+
+    Attributes:
+        which: ``best``, ``latest``, or the number of steps of a checkpoint.
+        size: (width, height) of a model of fixed size; None = any size. It may be larger than the
+            crops that were trained on.
+        fp16: Whether the model computes in float16.
+        keep_region: Whether what training did not look at stays as it is in the image, in place
+            of whatever the generator makes of it; needs ``size``.
+        name: Of the model; '' = that of the file written.
+        licence: Terms of the model, for its card.
+        force: Whether an existing file may be replaced.
+    """
+
+    which: Which = 'best'
+    size: Size | None = None
+    fp16: bool = False
+    keep_region: bool = False
+    name: str = ''
+    licence: str = ''
+    force: bool = False
+
+
+def export_run(
+    folder: str | Path, path: str | Path, options: RunExportOptions | None = None
+) -> ExportedModel:
+    """Write the generator of a run as a model file.
+
+    Args:
+        folder: Of the run; it may be training meanwhile.
+        path: The ``.onnx`` file.
+        options: How.
+
+    Raises:
+        TrainingError: It is no run, or has no such checkpoint.
+        ConfigError: A region is to be kept, but there is none, or the size is free.
+        ModelError: As ``export_model``.
+        DataError: The disk refuses.
+    """
+    options = options or RunExportOptions()
+    check_writable(path, force=options.force)
+    run = open_run(folder)
+    kept = kept_pixels(run.config, options.size) if options.keep_region else None
+    return export_model(
+        load_generator(run, options.which),
+        path,
+        _card(run, run.checkpoint(options.which), options, Path(path).stem),
+        size=options.size,
+        fp16=options.fp16,
+        kept=kept,
+        force=options.force,
+    )
+
+
+def kept_pixels(config: TrainingConfig, size: Size | None) -> npt.NDArray[np.bool_]:
+    """Return which pixels training did not look at.
+
+    Args:
+        config: Of the run.
+        size: (width, height) of the images.
+
+    Returns:
+        bool (H, W).
+
+    Raises:
+        ConfigError: There are none, or the size is free.
+    """
+    if size is None:
+        raise ConfigError('To keep a region, name one size: --keep-region needs --size 512x384.')
+    width, height = size
+    # What is skipped was cut off before the losses saw the rest.
+    skipped = round(config.data.skip_top * height)
+    region = Region(config.extra_losses)
+    weights = region.weights(height - skipped, width, torch.empty(0))
+    kept = np.ones((height, width), dtype=np.bool_)
+    kept[skipped:] = False if weights is None else weights[0, 0].numpy() == 0
+    if not kept.any():
+        raise ConfigError(
+            'There is no region to keep: the run looked at whole images (region_top, region_mask '
+            'and skip_top are not set).'
+        )
+    return kept
+
+
+def _card(run: Run, checkpoint: Checkpoint, options: RunExportOptions, stem: str) -> ModelCard:
+    config, facts = run.config, checkpoint.facts
+    data = RunFolder(run.folder).read_data()
+    folder = run.folder.resolve().name
+    size = 'crops' if 'crop' in config.data.preprocess else 'whole images'
+    return ModelCard(
+        name=options.name or stem,
+        method=config.method,
+        description=(
+            f'Generator {config.generator.name} after {facts.step} steps, trained on {size}.'
+            f'{_region_hint(config, options)}'
+        ),
+        training_data=_training_data(data),
+        licence=options.licence,
+        metrics=facts.metrics,
+        source=f'run {folder}, step {facts.step}, configuration {facts.config_sha256}',
+    )
+
+
+def _region_hint(config: TrainingConfig, options: RunExportOptions) -> str:
+    skipped, top = config.data.skip_top, config.extra_losses.region_top
+    unseen = skipped + (1 - skipped) * top
+    hints = [f'the upper {unseen:.0%}'] if unseen else []
+    hints += ['what its region_mask hides'] if config.extra_losses.region_mask else []
+    if not hints:
+        return ''
+    if options.keep_region:
+        return f' The model leaves {" and ".join(hints)} of the image as it is.'
+    advice = f'; give the node the roi [0, {unseen:.2g}, 1, {1 - unseen:.2g}]' if unseen else ''
+    return f' Training did not look at {" and ".join(hints)} of the image{advice}.'
+
+
+def _training_data(data: Mapping[str, Any]) -> str:
+    """Say what the run was trained on, as far as its folder tells."""
+    parts = []
+    for domain in ('sim', 'real'):
+        facts = data.get(domain)
+        if isinstance(facts, Mapping):
+            folder = Path(str(facts.get('folder', '?')))
+            checksum = str(facts.get('listing_sha256', ''))[:12]
+            place = '/'.join(folder.parts[-2:])
+            parts.append(f'{domain}: {facts.get("images")} images of {place} (list {checksum})')
+    return '; '.join(parts)
