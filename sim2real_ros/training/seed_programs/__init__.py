@@ -1,1 +1,1 @@
-"""The command lines of the original CycleGAN programs, over our own code."""
+"""Training and testing in the words of the original programs' train.py and test.py."""
