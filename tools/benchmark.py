@@ -5,6 +5,7 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 BENCHMARKS = Path(__file__).resolve().parent / 'benchmarks'
 DEFAULT_MODEL = Path(__file__).resolve().parents[1] / 'models/colour_transfer_duckietown.onnx'
@@ -13,6 +14,8 @@ EXAMPLES = """examples:
   python tools/benchmark.py node --model my_generator.onnx --rounds 5 --json node.json
   python tools/benchmark.py soak --frames 20000 --swaps 100
   python tools/benchmark.py extract --exporter-python /tmp/other/bin/python
+  python tools/benchmark.py train --quick
+  python tools/benchmark.py train --device cuda --parts step loop --json train.json
 """
 
 
@@ -40,9 +43,27 @@ def parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         '--exporter', choices=('rosbag-resurrector', 'ros2-unbag'), default='rosbag-resurrector'
     )
     extract.add_argument('--exporter-python', metavar='PATH', help='Python that has the exporter')
-    for verb in (node, soak, extract):
+    add_train(verbs)
+    for verb in verbs.choices.values():
         verb.add_argument('--json', type=Path, help='write the result to this file, too')
     return parser.parse_args(arguments)
+
+
+def add_train(verbs: Any) -> None:
+    """Add the verb `train`."""
+    train = verbs.add_parser('train', help='training steps beside a plain one, and the loop')
+    parts = ('step', 'methods', 'data', 'loop')
+    train.add_argument('--parts', nargs='+', choices=parts, default=parts, help='all by default')
+    train.add_argument('--methods', nargs='*', default=[], metavar='NAME', help='only these')
+    train.add_argument('--device', choices=('cpu', 'cuda'), default='cpu')
+    train.add_argument('--threads', type=int, default=0, help='0 = as many as there are CPUs')
+    train.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'), help='of crops')
+    train.add_argument('--batch-size', type=int, default=1)
+    train.add_argument('--filters', type=int, default=0, help='of ResNets and discriminators')
+    train.add_argument('--blocks', type=int, default=0, help='of ResNets')
+    train.add_argument('--rounds', type=int, default=5, help='repeat all comparisons so often')
+    train.add_argument('--seconds', type=float, default=3.0, help='length of one turn')
+    train.add_argument('--quick', action='store_true', help='small networks, short turns')
 
 
 def main(arguments: list[str] | None = None) -> int:
