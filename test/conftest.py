@@ -1,4 +1,4 @@
-"""How the tests are shared out when several processes run them (`pytest -n 2 --dist loadgroup`)."""
+"""How tests are shared out among processes: `pytest -n 2 --dist loadgroup`."""
 
 from pathlib import Path
 

@@ -14,7 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-TRAINING = ('torch', 'torchvision', 'lightning', 'pytorch_lightning')
+TRAINING = (
+    *('torch', 'torchvision', 'lightning', 'lightning_fabric', 'pytorch_lightning'),
+    *('safetensors', 'tensorboard', 'onnxscript', 'rich', 'efficientnet_lite_pytorch'),
+)
 ROS = (
     *('rclpy', 'rosidl_runtime_py', 'ament_index_python', 'launch', 'launch_ros', 'cv_bridge'),
     *('sensor_msgs', 'std_msgs', 'std_srvs', 'diagnostic_msgs', 'rcl_interfaces'),
@@ -89,10 +92,43 @@ def test_the_node_runs_without_torch(model):
 
 
 def test_everything_but_the_node_runs_without_ros(model):
-    rooms = f"{CORE}, 'runtime', 'data', 'baselines', 'cli'"
+    rooms = f"{CORE}, 'runtime', 'data', 'baselines', 'evaluation', 'training', 'cli'"
     names = run(ROS, f'print(import_all({rooms}))\ntranslate({model!r})')
     for room in ('runtime.translator', 'data.bag_source', 'baselines.export', 'cli.inspect'):
         assert f'sim2real_ros.{room}' in names
+
+
+def test_only_the_training_room_needs_torch():
+    rooms = (
+        *('files', 'labels', 'bags', 'data', 'runtime', 'segmentation', 'translation'),
+        *('baselines', 'evaluation'),
+    )
+    code = (
+        f'print(import_all(*{rooms}))\n'
+        'from sim2real_ros.cli import VERBS\n'
+        'print([importlib.import_module(f"sim2real_ros.cli.{name}") for name, _ in VERBS.values()])'
+    )
+    names = run((*TRAINING, *ROS), code)
+    for room in ('translation.translate', 'evaluation.kernel_distance', 'cli.train'):
+        assert f'sim2real_ros.{room}' in names
+
+
+def test_training_without_torch_says_how_to_get_it(tmp_path):
+    code = (
+        'from sim2real_ros.cli import main\n'
+        f"sys.exit(main(['train', 'cut', '--data', {str(tmp_path)!r}, '-o', 'run']) != 1)"
+    )
+    done = subprocess.run(
+        [sys.executable, '-c', f'HIDDEN = {TRAINING!r}\n{PRELUDE}\n{code}'],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        cwd=tmp_path,
+        env={**os.environ, 'PYTHONPATH': _python_path()},
+    )
+    assert done.returncode == 0, done.stderr
+    assert "pip install 'sim2real_ros[train]'" in done.stderr
 
 
 def test_the_trial_run_needs_neither(model):
