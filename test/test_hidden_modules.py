@@ -106,7 +106,8 @@ def test_only_the_training_room_needs_torch():
     code = (
         f'print(import_all(*{rooms}))\n'
         'from sim2real_ros.cli import VERBS\n'
-        'print([importlib.import_module(f"sim2real_ros.cli.{name}") for name, _ in VERBS.values()])'
+        'modules = [f"sim2real_ros.cli.{name}" for name, _ in VERBS.values()]\n'
+        'print([importlib.import_module(name) for name in modules])'
     )
     names = run((*TRAINING, *ROS), code)
     for room in ('translation.translate', 'evaluation.kernel_distance', 'cli.train'):
