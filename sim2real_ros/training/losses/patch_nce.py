@@ -44,6 +44,7 @@ def patch_nce_loss(
         ).view(images, patches)
     if weights is None:
         return losses.mean()
+    weights = at_least_float32(weights)
     return (losses * weights).sum() / (images * weights.sum().clamp(min=1e-12))
 
 

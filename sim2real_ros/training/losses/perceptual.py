@@ -13,12 +13,15 @@ from torchvision.models import vgg16  # type: ignore[import-untyped]
 
 from sim2real_ros.errors import ModelError
 from sim2real_ros.training.losses.region import Region, at_least_float32, weighted_mean
+from sim2real_ros.training.networks.image_size import check_size
 
 VggInput = Literal['torchvision', 'caffe']
 """What a VGG was trained on, so what its weights expect: ``torchvision`` = RGB, 0..1, minus mean,
 divided by standard deviation; ``caffe`` = BGR, 0..255, minus mean (as in the original UNIT)."""
 
 _LAYERS_UP_TO_RELU5_3 = 30
+_MINIMUM_SIZE_PX = 32
+"""Features of fewer pixels have no deviation that they could be divided by."""
 _MAX_BYTES = 2**30
 _ADVICE = (
     "expected a state dict of torchvision's vgg16 (tensors 'features.0.weight' to "
@@ -63,7 +66,12 @@ class VggFeatures(nn.Module):
         self.register_buffer('shift', (0.5 - mean) / deviation)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return the features of (N, 3, H, W) RGB in -1..1 as (N, 512, H // 16, W // 16)."""
+        """Return the features of (N, 3, H, W) RGB in -1..1 as (N, 512, H // 16, W // 16).
+
+        Raises:
+            ConfigError: H or W is less than 32.
+        """
+        check_size(image, 1, _MINIMUM_SIZE_PX)
         scaled = image * self.get_buffer('scale') + self.get_buffer('shift')
         features: torch.Tensor = self.layers(scaled.flip(1) if self._bgr else scaled)
         return features

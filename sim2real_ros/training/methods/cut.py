@@ -143,11 +143,7 @@ class Cut(Method):
             'discriminator': self._adam([self._judge], config.discriminator_optimiser),
             **self.extra.optimisers(config),
         }
-        same_each_time = not config.generator.dropout and not mixes_images(self._generator)
-        self._output_layer: int | None = None
-        if same_each_time and isinstance(self._generator, ResnetGenerator):
-            # The last of its modules gives the translation itself.
-            self._output_layer = len(self._generator.module_channels) - 1
+        self._output_layer = _output_layer(self._generator, self._layers)
 
     def generator(self) -> nn.Module:
         """Return the network from sim to real."""
@@ -160,11 +156,11 @@ class Cut(Method):
         with stepper.autocast():
             translation = self._translate(batch)
         with stepper.autocast():
-            judged = self._judge_loss(batch.real, translation.made[:count].detach())
+            judged = self._judge_loss(batch.real, self._as_judged(translation, count).detach())
         stepper.update('discriminator', judged)
         with stepper.autocast(), frozen(self._judge):
             wanted = {
-                'adversarial': self._fooled(translation.made[:count]),
+                'adversarial': self._fooled(self._as_judged(translation, count)),
                 **self._nce_losses(translation, count),
                 **self._extra_losses(batch, translation),
             }
@@ -185,6 +181,15 @@ class Cut(Method):
         else:
             *keys, made = self._generator.encode(source, [*self._layers, self._output_layer])
         return _Translation(made, [key.detach() for key in keys], mirrored)
+
+    def _as_judged(self, translation: _Translation, count: int) -> torch.Tensor:
+        """Return the translated sim images as the discriminator sees them.
+
+        Mirrored ones stay so, as in the authors' code, unless a mask says where to look.
+        """
+        made = translation.made[:count]
+        masked = bool(self.config.extra_losses.region_mask)
+        return made.flip(3) if translation.mirrored and masked else made
 
     def _judge_loss(self, real: torch.Tensor, fake: torch.Tensor) -> torch.Tensor:
         kind, region = self.config.adversarial, self.extra.region
@@ -262,6 +267,15 @@ def _weights_at(
         weights = region.weights(feature.shape[-2], feature.shape[-1], feature)
         by_layer.append(None if weights is None else weights.flatten()[where])
     return by_layer
+
+
+def _output_layer(generator: TappedGenerator, layers: Sequence[int]) -> int | None:
+    """Return the module that gives the translation itself, if one pass can tell all features."""
+    last = len(generator.module_channels) - 1
+    random = any(isinstance(module, nn.Dropout) for module in generator.modules())
+    if random or mixes_images(generator) or not isinstance(generator, ResnetGenerator):
+        return None
+    return None if last in layers else last
 
 
 def _tapped_generator(options: GeneratorOptions) -> TappedGenerator:

@@ -88,6 +88,13 @@ class SimganConfig(TrainingConfig):
                 'pretrain_refiner, pretrain_discriminator and history_size must be 0 or more, '
                 'refiner_updates and discriminator_updates positive'
             )
+        steps, pretraining = self.schedule.constant + self.schedule.decay, sum(lengths[:2])
+        if self.schedule.unit == 'steps' and steps <= pretraining:
+            raise ValueError(
+                f'the schedule ends after {steps} steps, before the refiner learns from real '
+                f'images: pretraining takes {pretraining}; lower pretrain_refiner and '
+                'pretrain_discriminator, or train longer'
+            )
         weights = (self.adversarial_weight, self.self_regularisation_weight)
         if min(*weights, self.max_gradient_norm) < 0:
             raise ValueError('weights and max_gradient_norm must not be negative')

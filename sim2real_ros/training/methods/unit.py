@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import torch
 from torch import nn
 
 from sim2real_ros.errors import ConfigError
 from sim2real_ros.training.batches.batch import Batch
-from sim2real_ros.training.losses.adversarial import AdversarialKind, adversarial_loss
+from sim2real_ros.training.losses.adversarial import adversarial_loss
 from sim2real_ros.training.losses.extra import ExtraLosses
 from sim2real_ros.training.losses.kl import kl_loss
 from sim2real_ros.training.losses.perceptual import (
@@ -74,7 +75,7 @@ class UnitConfig(TrainingConfig):
             *('steps', 0, 1_000_000, 'step'), decay_interval=100_000, decay_factor=0.5
         )
     )
-    adversarial: AdversarialKind = 'lsgan'
+    adversarial: Literal['lsgan', 'vanilla', 'hinge'] = 'lsgan'
     adversarial_weight: float = 1.0
     reconstruction_weight: float = 10.0
     kl_weight: float = 0.01
@@ -94,6 +95,10 @@ class UnitConfig(TrainingConfig):
         )
         if min(weights) < 0:
             raise ValueError('weights must not be negative')
+
+    def without_files(self) -> TrainingConfig:
+        """Return what builds the same networks without ``vgg_weights`` and other files."""
+        return TrainingConfig.without_files(replace(self, vgg_weights=''))
 
 
 @dataclass(frozen=True)

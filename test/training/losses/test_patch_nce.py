@@ -91,6 +91,16 @@ def test_patch_nce_is_precise_inside_autocast() -> None:
     torch.testing.assert_close(inside, patch_nce_loss(queries, keys))
 
 
+def test_patch_nce_adds_up_weights_in_float32() -> None:
+    queries, keys = _unit_vectors(1, 300, 8).float(), _unit_vectors(1, 300, 8, seed=1).float()
+    # In bfloat16 the sum of these would be 258, not 257.8.
+    weights = torch.full((300,), 0.859375)
+    expected = patch_nce_loss(queries, keys)
+    torch.testing.assert_close(patch_nce_loss(queries, keys, weights=weights), expected)
+    found = patch_nce_loss(queries, keys, weights=weights.bfloat16())
+    torch.testing.assert_close(found, expected)
+
+
 def test_patch_nce_over_layers_is_their_mean() -> None:
     layers = [(_unit_vectors(1, p, 4), _unit_vectors(1, p, 4, seed=p)) for p in (3, 6)]
     weights = [None, torch.tensor([1.0, 0, 0, 1, 1, 0])]

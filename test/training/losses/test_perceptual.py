@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import vgg16
 
-from sim2real_ros.errors import ModelError
+from sim2real_ros.errors import ConfigError, ModelError
 from sim2real_ros.training.losses.perceptual import (
     VggFeatures,
     VggInput,
@@ -75,6 +75,11 @@ def test_features_are_those_of_vgg16(features: VggFeatures, expects: VggInput) -
     found, wanted = network(image), _naive_features(features, scaled)
     assert found.shape == (1, 512, 2, 2)
     torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4 * float(wanted.max()))
+
+
+def test_images_that_leave_one_feature_are_refused(features: VggFeatures) -> None:
+    with pytest.raises(ConfigError, match=r'images of 32x31 pixels .* at least 32; change'):
+        features(torch.zeros(1, 3, 31, 32))
 
 
 class _Doubled(nn.Module):

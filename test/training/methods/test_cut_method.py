@@ -1,5 +1,7 @@
 import copy
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from plain_loop import WatchedStepper, random_batch
@@ -157,6 +159,16 @@ def test_cut_reuses_the_features_of_the_translation_where_that_is_exact(monkeypa
     assert counts == [[1, 1], [1, 1, 2]]
 
 
+def test_cut_compares_the_translation_itself_where_that_is_asked_for(monkeypatch):
+    last = len(small()._generator.module_channels) - 1
+    method, batch = small(nce_layers=(4, last)), random_batch(0)
+    monkeypatch.setattr(torch, 'rand', lambda *shape: torch.zeros(*shape))
+    _, _, wanted = naive_step(method, batch)
+    losses = method.step(batch, WatchedStepper(method))
+    near = {'rtol': 1e-4, 'atol': 1e-5, 'check_dtype': False}
+    torch.testing.assert_close(losses['patch_nce'], wanted()[0]['patch_nce'].detach(), **near)
+
+
 def test_cut_mirrors_every_other_batch():
     method, batch = small(flip_equivariance=True), random_batch(0)
     mirrored = []
@@ -220,6 +232,27 @@ def test_cut_compares_edges_with_what_was_not_mirrored(monkeypatch):
     ((sim, made),) = seen
     assert sim is batch.sim
     torch.testing.assert_close(made.detach(), expected)
+
+
+def test_cut_judges_what_was_mirrored_where_the_mask_is(tmp_path, monkeypatch):
+    left = np.zeros((16, 16), np.uint8)
+    left[:, :8] = 255
+    path = str(tmp_path / 'left.png')
+    assert cv2.imwrite(path, left)
+    method = small(extra_losses=ExtraLossOptions(region_mask=path), flip_equivariance=True)
+    batch, judge = random_batch(0), copy.deepcopy(method.networks['discriminator'])
+    monkeypatch.setattr(torch, 'rand', lambda *shape, **_: torch.zeros(*shape))
+    with torch.no_grad():
+        fake = method._generator(batch.sim.flip(3)).flip(3)
+        weights = method.extra.region.weights(6, 6, fake)
+        on_real, on_fake = (judge(batch.real) - 1).square(), judge(fake).square()
+    assert weights[0, 0, 0].tolist() == [1, 1, 1, 0, 0, 0]
+    losses = method.step(batch, WatchedStepper(method))
+    wanted = 0.5 * (on_real + on_fake)[..., :3].mean()
+    torch.testing.assert_close(losses['discriminator'], wanted)
+    with torch.no_grad():
+        fooled = (method.networks['discriminator'](fake) - 1).square()[..., :3].mean()
+    torch.testing.assert_close(losses['adversarial'], fooled)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from sim2real_ros.training.options import (
 )
 
 UNPAIRED_BAR_DB, CYCLE_BAR_DB, PAIRED_BAR_DB, DISTILLED_BAR_DB = 20.0, 20.0, 21.0, 22.0
-ADVERSARIAL_ONLY_BAR_DB = 16.5
+ADVERSARIAL_ONLY_BAR_DB, STUDENTS_ADVERSARIAL_BAR_DB = 16.5, 15.0
 FAST = OptimiserOptions(learning_rate=2e-3)
 
 
@@ -141,3 +141,13 @@ def test_a_student_learns_what_its_teacher_does(adversarial_weight):
 def test_a_student_with_a_broken_l1_does_not(monkeypatch):
     monkeypatch.setattr(distil, 'l1', wrong_sign)
     assert trained_student() < DISTILLED_BAR_DB - 1
+
+
+def test_a_student_learns_by_its_discriminator_alone():
+    assert trained_student(l1_weight=0.0, edge_weight=0.0) > STUDENTS_ADVERSARIAL_BAR_DB
+
+
+def test_a_student_with_a_broken_adversarial_loss_does_not(monkeypatch):
+    monkeypatch.setattr(distil, 'adversarial_loss', swapped_labels)
+    found = trained_student(l1_weight=0.0, edge_weight=0.0)
+    assert found < STUDENTS_ADVERSARIAL_BAR_DB - 2

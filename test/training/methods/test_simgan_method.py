@@ -201,5 +201,9 @@ def test_simgan_refuses_what_it_cannot_use():
         Simgan(SimganConfig(discriminator=DiscriminatorOptions()))
     with pytest.raises(ConfigError, match='refiner_updates and discriminator_updates positive'):
         from_mapping(SimganConfig, {'refiner_updates': 0}, 'test')
+    short = {'schedule': {'unit': 'steps', 'constant': 1100, 'decay': 100}}
+    with pytest.raises(ConfigError, match='ends after 1200 steps, before the refiner learns'):
+        from_mapping(SimganConfig, short, 'test')
+    assert from_mapping(SimganConfig, {**short, 'pretrain_refiner': 999}, 'test')
     with pytest.raises(ConfigError, match='weights and max_gradient_norm must not be negative'):
         from_mapping(SimganConfig, {'self_regularisation_weight': -1}, 'test')

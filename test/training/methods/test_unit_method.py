@@ -250,6 +250,18 @@ def test_unit_refuses_what_it_cannot_use(tmp_path):
         Unit(UnitConfig(**SMALL, vgg_weights=str(tmp_path / 'none.pth')))
     with pytest.raises(ConfigError, match='weights must not be negative'):
         from_mapping(UnitConfig, {'kl_weight': -1.0}, 'test')
+    # It has no gradient penalty, without which a critic's slope has no bound.
+    with pytest.raises(ConfigError, match=r"adversarial: expected one of .*'hinge'.*'wgan'"):
+        from_mapping(UnitConfig, {'adversarial': 'wgan'}, 'test')
+
+
+def test_unit_is_built_without_the_files_of_training():
+    semantic = {'semantic_weight': 1.0, 'semantic_classes': 3}
+    gone = ExtraLossOptions(**semantic, region_mask='gone.png', region_top=0.5)
+    config = UnitConfig(**SMALL, vgg_weights='gone.pth', extra_losses=gone)
+    networks = Unit(config.without_files()).networks
+    expected = small(extra_losses=ExtraLossOptions(**semantic)).networks
+    assert list(networks.state_dict()) == list(expected.state_dict())
 
 
 def test_unit_looks_at_the_region_only():
