@@ -63,6 +63,9 @@ EXTRAS = {
         'rosbags-image>=0.10',
         'cyclonedds>=0.10.5',
         'pytest-timeout>=2.3',
+        'pytest-xdist>=3.5',
+        # Somebody's published CycleGAN checkpoint, to import.
+        'vintagify>=0.1.2,<0.2',
         'psutil>=5.9',
         'pycocotools>=2.0.7',
         'mcap>=1.2',

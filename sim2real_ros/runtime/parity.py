@@ -70,8 +70,15 @@ def measure_parity(content: bytes, reference: Reference, images: Iterable[Image]
     return Parity(worst, total / max(1, count))
 
 
-def check_parity(measured: Parity, tolerance: Parity = EXACT) -> None:
+def check_parity(
+    measured: Parity, tolerance: Parity = EXACT, advice: str = 'Please report this as a bug.'
+) -> None:
     """Refuse a model that does not compute what it should.
+
+    Args:
+        measured: How far it is off.
+        tolerance: How far it may be.
+        advice: End of the message.
 
     Raises:
         ModelError: ``measured`` is above ``tolerance``.
@@ -79,7 +86,7 @@ def check_parity(measured: Parity, tolerance: Parity = EXACT) -> None:
     if not measured.fits(tolerance):
         raise ModelError(
             f'Not written: ONNX Runtime and the reference differ by {measured}, allowed are '
-            f'{tolerance}. Please report this as a bug.'
+            f'{tolerance}. {advice}'
         )
 
 

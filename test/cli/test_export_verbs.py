@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sim2real_ros import cli
+from sim2real_ros.cli.options import checkpoint_choice, size_or_any
 from sim2real_ros.runtime.translator import Translator
 from sim2real_ros.training.networks import build_generator
 from sim2real_ros.training.options import GeneratorOptions
@@ -28,18 +29,12 @@ def import_words(checkpoint, *more):
 
 
 def test_a_checkpoint_becomes_a_model(checkpoint, capsys):
-    words = (
-        '--size',
-        '32x16',
-        '--no-dropout',
-        '--generator',
-        'resnet_6blocks',
-        '--licence',
-        'MIT',
-    )
+    network = build_generator(GeneratorOptions(filters=2, blocks=1))
+    torch.save(network.state_dict(), checkpoint)
+    words = ('--size', '32x16', '--no-dropout', '--licence', 'MIT')
     assert cli.main(import_words(checkpoint, *words, '--norm', 'instance')) == 0
     shown = capsys.readouterr().out
-    assert 'found resnet_6blocks, 2 filters, instance norm, 3 to 3 channels' in shown
+    assert 'found resnet_1blocks, 2 filters, instance norm, 3 to 3 channels' in shown
     assert 'difference to the network in torch: ' in shown
     translator = Translator.load(checkpoint.parent / 'm.onnx')
     assert translator.translate(np.zeros((16, 32, 3), np.uint8)).shape == (16, 32, 3)
@@ -59,6 +54,14 @@ def test_what_does_not_fit_is_explained(checkpoint, capsys, words, text):
     assert cli.main(import_words(checkpoint, *words)) == 1
     assert text in capsys.readouterr().err
     assert not (checkpoint.parent / 'm.onnx').exists()
+
+
+def test_choices_of_size_and_checkpoint_are_read():
+    assert size_or_any('any') is None
+    assert size_or_any('512x384') == (512, 384)
+    assert [checkpoint_choice(text) for text in ('best', 'latest', '0012')] == [
+        *('best', 'latest', 12)
+    ]
 
 
 HIDE_TORCH = """

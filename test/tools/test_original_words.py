@@ -54,8 +54,9 @@ def links(path):
 
 def test_train_continue_test_and_export(folder, monkeypatch, capsys):
     words = ('--dataroot', 'set', '--name', 'yard', '--model', 'cycle_gan', *TINY)
-    done = start(folder, 'train.py', *words, '--direction', 'AtoB', '--n_epochs', '1')
-    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv('XDG_CACHE_HOME', str(folder / 'cache'))
+    assert main('train', [*words, '--direction', 'AtoB', '--n_epochs', '1']) == 0
     place = folder / 'checkpoints' / 'yard'
     for label in ('latest', '1'):
         for name in ('G_A', 'G_B', 'D_A', 'D_B'):
@@ -67,14 +68,16 @@ def test_train_continue_test_and_export(folder, monkeypatch, capsys):
     assert [link for link in links(page) if not (page.parent / link).is_file()] == []
     assert links(page)
 
-    monkeypatch.chdir(folder)
-    monkeypatch.setenv('XDG_CACHE_HOME', str(folder / 'cache'))
     assert main('train', [*words, '--n_epochs', '1']) == 1
     assert 'go on with it (--continue_train)' in capsys.readouterr().err
     assert main('train', [*words, '--n_epochs', '2', '--continue_train']) == 0
     later = torch.load(place / '2_net_G_A.pth', weights_only=True)
     assert not torch.equal(first['model.1.weight'], later['model.1.weight'])
     log = (place / 'loss_log.txt').read_text()
+    # As after a crash between the checkpoint and its copies.
+    (place / 'latest_net_G_A.pth').unlink()
+    assert main('train', [*words, '--n_epochs', '2', '--continue_train']) == 0
+    assert (place / 'latest_net_G_A.pth').read_bytes() == (place / '2_net_G_A.pth').read_bytes()
     assert len(re.findall(r'^=+ Training Loss \(.+\) =+$', log, re.MULTILINE)) == 2
     line = r'^\(epoch: (\d), iters: (\d), time: [\d.]+, data: [\d.]+\) .*G_A: [\d.]+ .*idt_B: '
     assert re.findall(line, log, re.MULTILINE) == [
@@ -82,7 +85,8 @@ def test_train_continue_test_and_export(folder, monkeypatch, capsys):
     ]
 
     test = ('--dataroot', 'set', '--name', 'yard', '--gpu_ids', '-1', '--preprocess', 'none')
-    done = start(folder, 'test.py', *test, '--model', 'cycle_gan', '--no_dropout')
+    test = (*test, '--netG', 'resnet_6blocks', '--no_dropout')
+    done = start(folder, 'test.py', *test, '--model', 'cycle_gan')
     assert done.returncode == 0, done.stderr
     page = folder / 'results' / 'yard' / 'test_latest' / 'index.html'
     assert len(links(page)) == 3 * 6 * 2

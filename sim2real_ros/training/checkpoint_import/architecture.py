@@ -4,8 +4,6 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
-
 from sim2real_ros.errors import ModelError
 from sim2real_ros.training.checkpoint_import.checkpoint_file import Weights
 from sim2real_ros.training.options import GeneratorOptions
@@ -18,8 +16,9 @@ HALVINGS = 2
 _LAYERS_PER_HALVING = ('convolution', 'normalisation', 'activation')
 """The anti-aliased form has a blur after these."""
 
-_TOP_CONVOLUTION = re.compile(r'model\.(\d+)\.weight')
-_BLOCK_CONVOLUTION = re.compile(r'model\.(\d+)\.conv_block\.(\d+)\.weight')
+# No names that are the same number otherwise written, nor numbers that are none of a layer.
+_TOP_CONVOLUTION = re.compile(r'model\.(0|[1-9][0-9]{0,5})\.weight')
+_BLOCK_CONVOLUTION = re.compile(r'model\.(0|[1-9][0-9]{0,5})\.conv_block\.[0-9]+\.weight')
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def detect(weights: Weights, norm: Norm | None = None) -> Architecture:
     Raises:
         ModelError: They fit none of the known generators.
     """
-    if 'model.model.0.weight' in weights:
+    if _is_convolution(weights, 'model.model.0.weight'):
         return _unet(weights, norm)
     return _resnet(weights, norm)
 
@@ -101,7 +100,7 @@ def _resnet(weights: Weights, norm: Norm | None) -> Architecture:
 
 def _has_dropout(weights: Weights, block: int) -> bool:
     """Dropout moves the second convolution of a block from place 5 to 6, where a norm may be."""
-    return weights.get(f'model.{block}.conv_block.6.weight', torch.empty(0)).dim() == 4
+    return _is_convolution(weights, f'model.{block}.conv_block.6.weight')
 
 
 def _upsampling(
@@ -130,6 +129,8 @@ def _unet(weights: Weights, norm: Norm | None) -> Architecture:
         raise ModelError(f'The U-Net halves {depth} times, at least 3 are expected.')
     kind, affine = _norm(weights, f'{_level(1)}.1', f'{_level(1)}.2', norm)
     options = GeneratorOptions(name='unet', filters=filters, depth=depth, norm=kind)
+    if not _is_convolution(weights, 'model.model.3.weight'):
+        raise ModelError('The U-Net lacks its last convolution, model.model.3.weight.')
     output_channels = weights['model.model.3.weight'].shape[1]
     return Architecture(options, affine, input_channels, output_channels)
 
@@ -149,6 +150,10 @@ def _norm(
     """
     own_weights = f'{normalisation}.weight' in weights
     statistics = f'{normalisation}.running_mean' in weights
+    if statistics and not own_weights and f'{convolution}.bias' not in weights:
+        raise ModelError(
+            f'{normalisation!r} has statistics but no weights, which no norm of the original has.'
+        )
     if own_weights:
         found: Norm = 'batch' if statistics and wanted != 'instance' else 'instance'
     else:
@@ -160,6 +165,10 @@ def _norm(
     return found, found == 'instance' and own_weights
 
 
+def _is_convolution(weights: Weights, key: str) -> bool:
+    return key in weights and weights[key].dim() == 4
+
+
 def _indices(pattern: 're.Pattern[str]', weights: Weights) -> list[int]:
-    matches = (pattern.fullmatch(key) for key in weights if weights[key].dim() == 4)
+    matches = (pattern.fullmatch(key) for key in weights if _is_convolution(weights, key))
     return sorted({int(match[1]) for match in matches if match})

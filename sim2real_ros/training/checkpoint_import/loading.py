@@ -1,5 +1,6 @@
 """Build the generator that a checkpoint belongs to, and load it."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ class LoadOptions:
         norm: 'auto', or the normalisation.
         dropout: False = there is none, which is checked; True = a U-Net gets it, whose weights
             do not tell; None = find out. It matters in training mode only.
-        key: Start of the name of the generator, in a file with several.
+        key: Name of the generator, or the start of it, in a file with several.
         batch_norm: Statistics that batch normalisation uses: ``image`` = those of the image
             itself, as the original test program does unless it is given --eval; ``stored`` = those
             of training.
@@ -81,11 +82,15 @@ def load_generator_checkpoint(
     options = options or LoadOptions()
     weights = generator_weights(read_weights(path), options.key)
     norm: Norm | None = None if options.norm == 'auto' else options.norm
+    _check_amount(weights, Path(path).stat().st_size)
     architecture = detect(weights, norm)
     if options.dropout and architecture.options.name == 'unet':
         with_dropout = replace(architecture.options, dropout=True)
         architecture = replace(architecture, options=with_dropout)
     _check_expectations(architecture, options)
+    # Without memory for the weights first: a few large shapes could ask for more than there is.
+    with torch.device('meta'):
+        _load(build_original(architecture), weights, architecture)
     generator = build_original(architecture)
     _load(generator, weights, architecture)
     if architecture.options.norm == 'batch' and options.batch_norm == 'image':
@@ -127,8 +132,22 @@ def _check_expectations(architecture: Architecture, options: LoadOptions) -> Non
         raise ModelError('The generator was trained with dropout: leave out --no-dropout.')
 
 
+def _check_amount(weights: Weights, file_bytes: int) -> None:
+    """Refuse weights that are not numbers, or share so much that they were never a generator's."""
+    for key, value in weights.items():
+        if not value.is_floating_point() and not key.endswith('num_batches_tracked'):
+            raise ModelError(
+                f'The weights {key[:200]!r} are {value.dtype}, expected real numbers.'
+            )
+    claimed = sum(value.nbytes for value in weights.values())
+    if claimed > file_bytes:
+        raise ModelError(
+            f'The weights claim {claimed} bytes, more than the {file_bytes} of their file.'
+        )
+
+
 def _load(generator: nn.Module, weights: Weights, architecture: Architecture) -> None:
-    state = {key: value.float() for key, value in weights.items() if not key.endswith('.filt')}
+    state = {key: value for key, value in weights.items() if not key.endswith('.filt')}
     for key in weights.keys() - state.keys():
         _check_blur(key, weights[key])
     if architecture.options.norm != 'batch':
@@ -138,7 +157,10 @@ def _load(generator: nn.Module, weights: Weights, architecture: Architecture) ->
         own = generator.state_dict()
         state = {**{k: torch.zeros_like(v) for k, v in own.items() if k.endswith('bias')}, **state}
     try:
-        generator.load_state_dict(state)
+        with warnings.catch_warnings():
+            # That weights are not copied into a generator without memory.
+            warnings.simplefilter('ignore')
+            generator.load_state_dict(state)
     except RuntimeError as error:
         reason = ' '.join(str(error).split())[:500]
         raise ModelError(
@@ -148,8 +170,12 @@ def _load(generator: nn.Module, weights: Weights, architecture: Architecture) ->
 
 def _check_blur(key: str, kernel: torch.Tensor) -> None:
     """Refuse anti-aliasing with other kernels than CUT's, which ours are."""
-    known = BLUR_KERNELS.get(kernel.shape[-1])
-    if known is None or kernel.dim() != 4 or not torch.allclose(kernel, known.to(kernel.dtype)):
+    known = BLUR_KERNELS.get(kernel.shape[-1]) if kernel.dim() == 4 else None
+    if (
+        known is None
+        or kernel.shape[2:] != known.shape
+        or not torch.allclose(kernel, known.to(kernel.dtype))
+    ):
         raise ModelError(f'{key!r} is no kernel of CUT: expected 1 2 1 or 1 3 3 1 both ways.')
 
 

@@ -12,7 +12,7 @@ from sim2real_ros.training.checkpoint_import.checkpoint_file import Weights
 
 _PARALLEL = re.compile(r'(^|\.)module\.')
 _FIRST_RESNET, _FIRST_UNET = '.1.weight', '.model.0.weight'
-_BLOCK = re.compile(r'model\.(\d+)\.(?:[A-Za-z_]\w*)\.(\d+)\.(\w+)')
+_BLOCK = re.compile(r'model\.([0-9]+)\.(?:[A-Za-z_]\w*)\.([0-9]+)\.(\w+)')
 
 
 def generator_weights(sets: Mapping[str, Weights], wanted: str = '') -> Weights:
@@ -20,7 +20,7 @@ def generator_weights(sets: Mapping[str, Weights], wanted: str = '') -> Weights:
 
     Args:
         sets: As ``read_weights`` returns them.
-        wanted: Start of the name of the generator to take, where there are several.
+        wanted: Name of the generator to take, where there are several, or the start of it.
 
     Raises:
         ModelError: There is no generator, or several.
@@ -32,6 +32,8 @@ def generator_weights(sets: Mapping[str, Weights], wanted: str = '') -> Weights:
             full = '.'.join(part for part in (name, root.removesuffix('model').strip('.')) if part)
             found[full] = _below(plain, root)
     chosen = {name: weights for name, weights in found.items() if name.startswith(wanted)}
+    if wanted in chosen and wanted:
+        return chosen[wanted]
     if len(chosen) == 1:
         return next(iter(chosen.values()))
     raise ModelError(_complaint(sets, found, wanted))
@@ -86,7 +88,7 @@ def _complaint(sets: Mapping[str, Weights], found: Iterable[str], wanted: str) -
         return f'The checkpoint has no generator {wanted!r}, only {names}.'
     if any(_is_discriminator(weights) for weights in sets.values()):
         return 'This is a discriminator: give the generator, such as latest_net_G_A.pth.'
-    keys = [key for weights in sets.values() for key in weights][:4]
+    keys = [key[:80] for weights in sets.values() for key in weights][:4]
     return (
         'No generator of the CycleGAN, pix2pix or CUT programs in this checkpoint: expected names '
         f'such as model.1.weight or model.model.0.weight, found {keys!r}.'

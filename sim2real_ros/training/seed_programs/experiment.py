@@ -58,7 +58,6 @@ class Experiment:
         write_atomically(self._folder / 'train_opt.txt', options)
         now = time.strftime('%c')
         self._append(f'================ Training Loss ({now}) ================')
-        self._published = step
 
     def log(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
         """Write a line of losses, or say what was measured."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.files import safe_name
+from sim2real_ros.files.safe_name import MAX_NAME_BYTES, safe_name
 from sim2real_ros.training.batches.image_file import Half, ImageFile, list_images
 from sim2real_ros.training.batches.preparation import Preparation
 
@@ -57,11 +57,14 @@ def items_to_test(words: Namespace) -> list[TestedItem]:
 
 
 def _new_name(source: ImageFile, taken: set[str]) -> str:
-    """Return the file's name without suffix; a number keeps equal names of several folders apart.
+    """Return the file's name without suffix, as the original does, if another file can have it.
 
-    In the original they overwrite each other.
+    A number keeps equal names of several folders apart; in the original they overwrite each other.
     """
-    base = name = safe_name(Path(source.name).stem)
+    stem = Path(source.name).stem
+    # Undecodable names are not printable, either.
+    usual = stem.isprintable() and len(stem.encode()) <= MAX_NAME_BYTES
+    base = name = stem if usual else safe_name(stem)
     number = 2
     while name in taken:
         name = f'{base}-{number}'

@@ -56,7 +56,7 @@ def run_testing(words: Namespace, say: Say) -> int:
     rows, skipped = [], []
     for number, item in enumerate(items):
         try:
-            rows.append(_tested(item, networks, prepared, folder, words.aspect_ratio))
+            rows.append(_tested(item, networks, prepared, folder, words))
         except DataError as error:
             skipped.append(f'{item.source.path}: {error}')
             continue
@@ -81,7 +81,8 @@ def _refuse(words: Namespace) -> None:
             words.dataset_mode not in (None, expected),
         '--model_suffix: has a meaning for --model test only': words.model_suffix != ''
         and words.model != 'test',
-        '--num_test: expected 1 or more': words.num_test < 1,
+        '--num_test, --max_dataset_size: expected 1 or more':
+            not (words.num_test >= 1 and words.max_dataset_size >= 1),
         '--aspect_ratio: expected a positive number': not 0.01 <= words.aspect_ratio <= 100,
         f'--batch_size {words.batch_size}: images are tested one by one': words.batch_size
         not in (None, 1),
@@ -115,16 +116,18 @@ def _suffix(folder: Path, words: Namespace, say: Say) -> str:
 
 
 def _tested(
-    item: TestedItem, networks: Networks, prepared: Preparation, folder: Path, aspect_ratio: float
+    item: TestedItem, networks: Networks, prepared: Preparation, folder: Path, words: Namespace
 ) -> PageRow:
-    """Translate one image, and write all that belongs to it."""
+    """Translate one image, and write all that belongs to it where the original writes it."""
     source = prepared.image(item.source.read())
     target = None if item.target is None else prepared.image(item.target.read())
-    pictures = _pictures(source, target, networks)
     cells = []
-    for label, picture in pictures.items():
-        path = f'images/{item.name}_{label}.png'
-        write_atomically(folder / path, encode_file(_stretched(picture, aspect_ratio), 'png'))
+    for label, picture in _pictures(source, target, networks).items():
+        # CUT's program makes a folder of each kind.
+        file = f'{label}/{item.name}' if words.model == 'cut' else f'{item.name}_{label}'
+        path = f'images/{file}.png'
+        content = encode_file(_stretched(picture, words.aspect_ratio), 'png')
+        write_atomically(folder / path, content)
         cells.append((label, path))
     return PageRow(item.name, tuple(cells))
 
@@ -134,10 +137,11 @@ def _pictures(source: Pixels, target: Pixels | None, networks: Networks) -> dict
 
     Values are rounded to the nearest level, where the original cuts them off.
     """
+    if target is None:
+        return {'real': source, 'fake': _translated(networks['G'], source)}
     if 'G' in networks:
-        pictures = {'real_A': source, 'fake_B': _translated(networks['G'], source)}
-        return pictures if target is None else {**pictures, 'real_B': target}
-    assert target is not None
+        fake = _translated(networks['G'], source)
+        return {'real_A': source, 'fake_B': fake, 'real_B': target}
     forth, back = networks['G_A'], networks['G_B']
     fake_real, fake_sim = _translated(forth, source), _translated(back, target)
     return {

@@ -2,7 +2,13 @@
 
 import argparse
 
-from sim2real_ros.training.seed_programs.training_words import GENERATORS, PREPROCESS, truth
+from sim2real_ros.training.seed_programs.training_words import (
+    CUT_MODES,
+    GENERATORS,
+    PREPROCESS,
+    CutMode,
+    truth,
+)
 
 MODELS = ('test', 'cycle_gan', 'pix2pix', 'cut')
 
@@ -39,11 +45,11 @@ def _add_main(parser: argparse.ArgumentParser) -> None:
     add('--name', default='experiment_name', help='of the experiment')
     add('--checkpoints_dir', default='./checkpoints')
     add('--results_dir', default='./results/')
-    add('--model', default='test', help=f'one of {", ".join(MODELS)}')
+    add('--model', default='test', help=f'one of {", ".join(MODELS)} (default: %(default)s)')
     add('--model_suffix', default='', help='with --model test: _A for latest_net_G_A.pth')
     add('--epoch', default='latest')
     add('--phase', default='test')
-    add('--num_test', type=int, default=50, help='so many images at most')
+    add('--num_test', type=int, default=50, help='so many images at most (default: %(default)s)')
     add('--eval', action='store_true', help='no dropout, stored statistics of batch norm')
     add('--direction', choices=('AtoB', 'BtoA'), default='AtoB')
     add('--preprocess', choices=PREPROCESS, default='resize_and_crop')
@@ -59,15 +65,23 @@ def _add_main(parser: argparse.ArgumentParser) -> None:
 def _add_checked(parser: argparse.ArgumentParser) -> None:
     """Declare what is known without being told, and is compared if it is told."""
     add = parser.add_argument
+    add('--CUT_mode', choices=CUT_MODES, action=CutMode, help='chooses --model cut')
     add('--netG', choices=GENERATORS)
-    add('--norm', choices=('instance', 'batch', 'none'))
+    add('--norm', '--normG', choices=('instance', 'batch', 'none'))
     add('--ngf', type=int)
     add('--input_nc', type=int)
     add('--output_nc', type=int)
     add('--dataset_mode', choices=('single', 'unaligned', 'aligned'))
     add('--load_iter', type=int, default=0, help='refused: weights are named by epoch')
-    for name in ('--serial_batches', '--no_flip', '--verbose'):
+    for name in (
+        *('--serial_batches', '--no_flip', '--verbose', '--use_wandb'),
+        *('--no_antialias', '--no_antialias_up'),
+    ):
         add(name, action='store_true', help=argparse.SUPPRESS)
-    for name in ('--batch_size', '--num_threads', '--display_id', '--display_winsize'):
+    for name in (
+        *('--batch_size', '--num_threads', '--display_id', '--display_winsize'),
+        *('--ndf', '--n_layers_D'),
+    ):
         add(name, type=int, help=argparse.SUPPRESS)
-    add('--init_type', help=argparse.SUPPRESS)
+    for name in ('--init_type', '--init_gain', '--netD', '--normD', '--wandb_project_name'):
+        add(name, help=argparse.SUPPRESS)

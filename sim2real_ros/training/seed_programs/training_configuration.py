@@ -59,6 +59,11 @@ _OF_MODELS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """Options of single models."""
 
+_UNUSED_POOL = ('pool_size', 0)
+"""What the original's scripts for pix2pix say, though it has no pool."""
+
+_USUAL_LAMBDA_B = 10.0
+
 _DISPLAY = (
     *('display_id', 'display_server', 'display_env', 'display_port', 'display_ncols'),
     *('display_winsize', 'update_html_freq', 'no_html'),
@@ -127,8 +132,8 @@ def _refuse(words: Namespace) -> None:
             f'--model {model}: expected one of {", ".join(METHOD_OF_MODEL)}. More can be trained '
             f'by `sim2real train`: {", ".join(METHODS)}.'
         )
-    for name, (_, models) in _OF_MODELS.items():
-        if getattr(words, name) is not None and model not in models:
+    for name, value in _given(words, _OF_MODELS):
+        if not _has_meaning(name, model) and (name, value) != _UNUSED_POOL:
             raise ConfigError(f'--{name} has no meaning for --model {model}: leave it out.')
     grey = [n for n in ('input_nc', 'output_nc') if getattr(words, n) not in (None, 3)]
     expected_mode = _DATASET_MODES[model]
@@ -143,6 +148,7 @@ def _refuse(words: Namespace) -> None:
         'is what it gets': words.dataset_mode not in (None, expected_mode),
         f'--phase {words.phase}: training images are those of phase train': words.phase != 'train',
         f'--epoch {words.epoch}: training goes on from the latest': words.epoch != 'latest',
+        '--load_iter: training goes on from the latest': words.load_iter != 0,
         f'--netF {words.netF}: expected mlp_sample': words.netF not in (None, 'mlp_sample'),
         '--n_layers_D: expected with --netD n_layers': words.n_layers_D is not None
         and words.netD != 'n_layers',
@@ -158,7 +164,12 @@ def _refuse(words: Namespace) -> None:
 
 def _plain(words: Namespace) -> Values:
     names = {**_PLAIN, **{name: key for name, (key, _) in _OF_MODELS.items()}}
-    return {names[name]: value for name, value in _given(words, names)}
+    given = _given(words, names)
+    return {names[name]: value for name, value in given if _has_meaning(name, words.model)}
+
+
+def _has_meaning(name: str, model: str) -> bool:
+    return name not in _OF_MODELS or model in _OF_MODELS[name][1]
 
 
 def _networks(words: Namespace) -> Values:
@@ -186,8 +197,9 @@ def _networks(words: Namespace) -> Values:
             gain = 1.0
         if gain is not None:
             values[f'{network}.initialisation.gain'] = gain
-    if words.beta1 is not None:
-        values['optimiser.betas'] = [words.beta1, 0.999]
+    if (words.beta1, words.beta2) != (None, None):
+        betas = (words.beta1, 0.5), (words.beta2, 0.999)
+        values['optimiser.betas'] = [usual if given is None else given for given, usual in betas]
     return values
 
 
@@ -210,6 +222,9 @@ def _data(words: Namespace) -> Values:
 
 def _losses(words: Namespace) -> Values:
     values: Values = {}
+    if words.lambda_A is not None and words.lambda_B is None:
+        # Ours follows the other weight unless it is given.
+        values['cycle_weight_real'] = _USUAL_LAMBDA_B
     if words.gan_mode is not None:
         values['adversarial'] = _GAN_MODES[words.gan_mode]
     if words.nce_layers is not None:
@@ -236,9 +251,17 @@ def _with_intervals(config: TrainingConfig, words: Namespace) -> TrainingConfig:
     found = find_sources(config.data, METHODS[config.method].batch_kind)
     epoch = -(-max(len(found.sim.files), len(found.real.files)) // config.batch_size)
     kept = epoch * max(1, words.save_epoch_freq)
-    if kept % steps['checkpoint_interval']:
-        steps['checkpoint_interval'] = kept
+    steps['checkpoint_interval'] = _common_interval(steps['checkpoint_interval'], kept)
     return changed_config(config, [f'report.{name}={count}' for name, count in steps.items()])
+
+
+def _common_interval(wanted: int, kept: int) -> int:
+    """Return the interval nearest below the wanted one that ends where ``kept`` does.
+
+    Where there is none above a quarter of it, it is ``kept``: checkpoints take time, too.
+    """
+    candidates = range(min(wanted, kept), wanted // 4, -1)
+    return next((interval for interval in candidates if kept % interval == 0), kept)
 
 
 def _machine(gpu_ids: str | None) -> Machine:

@@ -1,11 +1,13 @@
 """The words of the original train.py: every option that people have in their scripts."""
 
 import argparse
+from typing import Any
 
 from sim2real_ros.errors import ConfigError
 
 MODELS = ('cycle_gan', 'pix2pix', 'cut')
 GENERATORS = ('resnet_9blocks', 'resnet_6blocks', 'unet_256', 'unet_128')
+CUT_MODES = ('CUT', 'cut', 'FastCUT', 'fastcut')
 PREPROCESS = ('resize_and_crop', 'crop', 'scale_width', 'scale_width_and_crop', 'none')
 
 DESCRIPTION = """Train with the options of pytorch-CycleGAN-and-pix2pix and CUT.
@@ -56,6 +58,22 @@ def experiment_name(words: argparse.Namespace) -> str:
         ) from error
 
 
+class CutMode(argparse.Action):
+    """``--CUT_mode``, which also chooses the model: it is the usual one of CUT's programs."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Take it over; a model that was named before, other than the usual one, stays."""
+        namespace.CUT_mode = values
+        if namespace.model == parser.get_default('model'):
+            namespace.model = 'cut'
+
+
 def truth(text: str) -> bool:
     """Read ``True`` or ``False``, as CUT's options are given.
 
@@ -71,14 +89,15 @@ def truth(text: str) -> bool:
 def _add_basic(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add('--dataroot', required=True, help='data set: trainA, trainB, testA, testB, or train, test')
-    add('--name', default='experiment_name', help='of the experiment')
+    add('--name', default='experiment_name', help='of the experiment (default: %(default)s)')
     add('--checkpoints_dir', default='./checkpoints', help='its folder goes there')
-    add('--model', default='cycle_gan', help=f'one of {", ".join(MODELS)}')
+    add('--model', default='cycle_gan', help=f'one of {", ".join(MODELS)} (default: %(default)s)')
     add('--gpu_ids', help='0 or 0,1 for GPUs, -1 for the CPU')
     add('--continue_train', action='store_true', help='go on from the latest checkpoint')
     add('--force', action='store_true', help='replace an earlier experiment of this name')
     add('--suffix', default='', help='added to the name, such as {model}_{netG}')
     add('--epoch', default='latest', help='only latest')
+    add('--load_iter', type=int, default=0, help='only 0')
     add('--phase', default='train', help='only train')
     add('--verbose', action='store_true', help='also say how large the networks are')
 
@@ -121,6 +140,7 @@ def _add_schedule(parser: argparse.ArgumentParser) -> None:
     add('--n_epochs_decay', '--niter_decay', type=int)
     add('--epoch_count', type=int, help='not needed: a run knows its epoch')
     add('--beta1', type=float)
+    add('--beta2', type=float)
     add('--lr', type=float)
     add('--lr_policy', choices=('linear', 'step', 'plateau', 'cosine'))
     add('--lr_decay_iters', type=int)
@@ -134,16 +154,16 @@ def _add_losses(parser: argparse.ArgumentParser) -> None:
     add('--lambda_B', type=float)
     add('--lambda_identity', type=float)
     add('--lambda_L1', type=float)
-    add('--CUT_mode', choices=('CUT', 'cut', 'FastCUT', 'fastcut'))
+    add('--CUT_mode', choices=CUT_MODES, action=CutMode, help='chooses --model cut')
     add('--lambda_GAN', type=float)
     add('--lambda_NCE', type=float)
-    add('--nce_idt', type=truth)
+    add('--nce_idt', type=truth, nargs='?', const=True)
     add('--nce_layers', help='0,4,8,12,16')
     add('--nce_T', type=float)
     add('--num_patches', type=int)
     add('--netF', choices=('mlp_sample', 'sample', 'reshape'))
     add('--netF_nc', type=int)
-    add('--flip_equivariance', type=truth)
+    add('--flip_equivariance', type=truth, nargs='?', const=True)
 
 
 def _add_reports(parser: argparse.ArgumentParser) -> None:

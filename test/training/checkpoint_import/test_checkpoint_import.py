@@ -20,6 +20,8 @@ from sim2real_ros.training.checkpoint_import.original_weights import original_we
 from sim2real_ros.training.networks import build_generator
 from sim2real_ros.training.options import GeneratorOptions
 
+pytestmark = pytest.mark.usefixtures('operators_known')
+
 affine_instance = functools.partial(nn.InstanceNorm2d, affine=True)
 
 
@@ -227,6 +229,21 @@ def test_one_of_several_generators_is_chosen_by_name(tmp_path):
         load_generator_checkpoint(path)
     loaded = load_generator_checkpoint(path, LoadOptions(key='G_B')).generator.state_dict()
     assert torch.equal(loaded['model.1.weight'], both['G_B']['model.1.weight'])
+
+
+def test_a_whole_name_is_told_from_the_start_of_others(tmp_path):
+    first, second = filled(Resnet()), filled(Resnet(), seed=1)
+    path = saved(tmp_path, {'G': first.state_dict(), 'G_average': second.state_dict()})
+    for key, network in (('G', first), ('G_av', second)):
+        loaded = load_generator_checkpoint(path, LoadOptions(key=key)).generator.state_dict()
+        assert torch.equal(loaded['model.1.weight'], network.state_dict()['model.1.weight'])
+
+
+def test_a_norm_that_the_originals_do_not_have_is_refused(tmp_path):
+    plain_batch = functools.partial(nn.BatchNorm2d, affine=False)
+    path = saved(tmp_path, Resnet(norm=plain_batch, bias=False).state_dict())
+    with pytest.raises(ModelError, match=r"'model\.5' has statistics but no weights"):
+        load_generator_checkpoint(path)
 
 
 def without(state, ending):

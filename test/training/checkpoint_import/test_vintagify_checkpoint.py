@@ -18,7 +18,10 @@ from sim2real_ros.training.checkpoint_import import ImportOptions, import_checkp
 SPEC = find_spec('vintagify')
 FOLDER = Path(SPEC.submodule_search_locations[0]) if SPEC else Path('absent')
 
-pytestmark = pytest.mark.skipif(SPEC is None, reason='vintagify is not installed')
+pytestmark = [
+    pytest.mark.skipif(SPEC is None, reason='vintagify is not installed'),
+    pytest.mark.usefixtures('operators_known'),
+]
 
 
 def own_module(name):

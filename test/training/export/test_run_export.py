@@ -23,6 +23,8 @@ from sim2real_ros.training.options import (
     Initialisation,
 )
 
+pytestmark = pytest.mark.usefixtures('operators_known')
+
 CONFIG = CycleGanConfig(
     generator=GeneratorOptions(
         name='refiner', filters=2, blocks=1, initialisation=Initialisation('normal', 0.3)
@@ -66,7 +68,7 @@ def expected(generator, image):
     return levels[0].permute(1, 2, 0).numpy()
 
 
-@pytest.mark.parametrize(('which', 'step'), [('best', 4), ('latest', 8), (4, 4), (8, 8)])
+@pytest.mark.parametrize(('which', 'step'), [('best', 4), (8, 8)])
 def test_the_wanted_checkpoint_is_exported(tmp_path, which, step):
     generators = write_run(tmp_path / 'run')
     options = RunExportOptions(which, size=(20, 12), licence='MIT')
@@ -98,8 +100,8 @@ def test_the_verb_exports_and_says_what(tmp_path, capsys):
     assert 'yard' in capsys.readouterr().out
     assert cli.main([*words, '--size', '20x12']) == 1
     assert 'exists already' in capsys.readouterr().err
-    assert cli.main([*words, '--size', 'any', '--force']) == 0
-    assert Translator.load(tmp_path / 'm.onnx').translate(rgb(31, 17)).shape == (17, 31, 3)
+    assert cli.main([*words, '--size', '24x12', '--force']) == 0
+    assert Translator.load(tmp_path / 'm.onnx').model.card.size == (24, 12)
 
 
 @pytest.mark.parametrize(

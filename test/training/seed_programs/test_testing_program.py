@@ -1,3 +1,5 @@
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -70,10 +72,10 @@ def test_one_generator_over_a_folder(tmp_path, program):
     code, folder = program(*words)
     assert code == 0
     names = sorted(path.name for path in (folder / 'images').iterdir())
-    assert names == [f'frame_{n}_{label}.png' for n in (0, 1) for label in ('fake_B', 'real_A')]
+    assert names == [f'frame {n}_{label}.png' for n in (0, 1) for label in ('fake', 'real')]
     for number in (0, 1):
-        assert np.array_equal(read(folder / f'images/frame_{number}_real_A.png'), noise(number))
-        result = read(folder / f'images/frame_{number}_fake_B.png')
+        assert np.array_equal(read(folder / f'images/frame {number}_real.png'), noise(number))
+        result = read(folder / f'images/frame {number}_fake.png')
         assert np.array_equal(result, translated(networks['G'], noise(number)))
     links = page_links(folder / 'index.html')
     assert len(links) == 8
@@ -100,6 +102,33 @@ def test_both_generators_there_and_back(tmp_path, program):
     assert np.array_equal(read(folder / 'images/0-2_rec_B.png'), translated(networks['G_A'], back))
 
 
+def test_the_words_of_cut_fill_the_folders_of_cut(tmp_path, program):
+    networks = experiment(tmp_path, G=RESNET)
+    write(tmp_path / 'set' / 'trainA' / 'x.png', noise(1))
+    write(tmp_path / 'set' / 'trainB' / 'y.png', noise(2))
+    words = ('--CUT_mode', 'FastCUT', '--phase', 'train', '--preprocess', 'none')
+    assert program(*words)[0] == 0
+    folder = tmp_path / 'r' / 'duckie' / 'train_latest'
+    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob('*.png'))
+    assert found == [f'images/{label}/x.png' for label in ('fake_B', 'real_A', 'real_B')]
+    result = read(folder / 'images/fake_B/x.png')
+    assert np.array_equal(result, translated(networks['G'], noise(1)))
+    assert sorted(set(page_links(folder / 'index.html'))) == found
+
+
+def test_names_that_no_other_file_can_have_are_changed(tmp_path, program):
+    experiment(tmp_path, G=RESNET)
+    names = ('a\nb.png', f'{"l" * 250}.png', os.fsdecode(b'\xff.png'))
+    for name in names:
+        write(tmp_path / 'set' / 'x.png', noise(1))
+        (tmp_path / 'set' / 'x.png').rename(tmp_path / 'set' / name)
+    _, folder = program('--preprocess', 'none')
+    links = set(page_links(folder / 'index.html'))
+    assert len(links) == 2 * len(names)
+    assert all((folder / link).is_file() for link in links)
+    assert (folder / 'images' / 'a_b_fake.png').is_file()
+
+
 @pytest.mark.parametrize('direction', ['AtoB', 'BtoA'])
 def test_pairs_side_by_side(tmp_path, program, direction):
     networks = experiment(tmp_path, G=UNET)
@@ -118,7 +147,7 @@ def test_without_eval_it_tests_in_training_mode_as_the_original(tmp_path, progra
     networks = experiment(tmp_path, G=UNET)
     write(tmp_path / 'set' / 'x.png', noise(1, 24, 16))
     _, folder = program('--preprocess', 'none', '--no_dropout')
-    result = read(folder / 'images/x_fake_B.png').astype(int)
+    result = read(folder / 'images/x_fake.png').astype(int)
     as_tested = translated(networks['G'].train(), noise(1, 24, 16))
     assert np.abs(result - as_tested).max() <= 1
     stored = translated(networks['G'].eval(), noise(1, 24, 16))
@@ -131,7 +160,7 @@ def test_dropout_stays_on_unless_it_is_left_out(tmp_path, program):
     results = {}
     for words in ((), ('--no_dropout',), ('--eval',)):
         _, folder = program('--preprocess', 'none', *words)
-        results[words] = read(folder / 'images/x_fake_B.png').astype(int)
+        results[words] = read(folder / 'images/x_fake.png').astype(int)
     assert np.array_equal(results[('--no_dropout',)], results[('--eval',)])
     assert np.abs(results[()] - results[('--eval',)]).max() > 0
 
@@ -152,7 +181,7 @@ def test_images_are_prepared_and_stretched(tmp_path, program, words, size):
     experiment(tmp_path, G=RESNET)
     write(tmp_path / 'set' / 'x.png', noise(1))
     _, folder = program(*words)
-    for label in ('real_A', 'fake_B'):
+    for label in ('real', 'fake'):
         assert read(folder / f'images/x_{label}.png').shape == (size[1], size[0], 3)
 
 
@@ -172,8 +201,8 @@ def test_unreadable_images_are_left_out_and_told(tmp_path, program):
     code, folder = program('--preprocess', 'none')
     assert code == 3
     assert any('left out' in line and 'a.png' in line for line in program.said)
-    assert [link for link in page_links(folder / 'index.html') if 'real_A' in link] == [
-        'images/b_real_A.png'
+    assert [link for link in page_links(folder / 'index.html') if 'real' in link] == [
+        'images/b_real.png'
     ] * 2
     (tmp_path / 'set' / 'b.png').write_bytes(b'broken')
     with pytest.raises(DataError, match='None of 2 images could be read'):
@@ -189,6 +218,8 @@ def test_unreadable_images_are_left_out_and_told(tmp_path, program):
         ('--load_iter 5', ConfigError, 'weights are named by epoch'),
         ('--dataset_mode aligned', ConfigError, '--model test takes single data'),
         ('--num_test 0', ConfigError, 'expected 1 or more'),
+        ('--max_dataset_size -1', ConfigError, 'expected 1 or more'),
+        ('--max_dataset_size nan', ConfigError, 'expected 1 or more'),
         ('--batch_size 2', ConfigError, 'tested one by one'),
         ('--aspect_ratio 0', ConfigError, 'expected a positive number'),
         ('--epoch 7', ModelError, r"No weights at .*7_net_G.pth'; the folder has \['latest_net_G"),

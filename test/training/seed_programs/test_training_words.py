@@ -4,6 +4,7 @@ import pytest
 
 from sim2real_ros.errors import ConfigError
 from sim2real_ros.training.engine.processes import Machine
+from sim2real_ros.training.engine.training_state import build_method
 from sim2real_ros.training.options import GeneratorOptions, Initialisation
 from sim2real_ros.training.seed_programs.training_configuration import seed_training
 from sim2real_ros.training.seed_programs.training_words import parser_for_training
@@ -71,7 +72,10 @@ def test_without_more_words_it_is_the_original_cyclegan(understood, dataroot):
         ('--lr 0.001', 'optimiser.learning_rate', 0.001),
         ('--lr 1e-4', 'optimiser.learning_rate', 1e-4),
         ('--beta1 0.9', 'optimiser.betas', (0.9, 0.999)),
+        ('--beta2 0.9', 'optimiser.betas', (0.5, 0.9)),
         ('--lambda_A 5', 'cycle_weight', 5.0),
+        ('--lambda_A 5', 'cycle_weight_real', 10.0),
+        ('--lambda_B 6', 'cycle_weight', 10.0),
         ('--lambda_B 6', 'cycle_weight_real', 6.0),
         ('--lambda_identity 0', 'identity_weight', 0.0),
         ('--gan_mode wgangp', 'adversarial', 'wgan'),
@@ -95,12 +99,14 @@ def test_without_more_words_it_is_the_original_cyclegan(understood, dataroot):
         ('--display_freq 40', 'report.sample_interval', 40),
         ('--model pix2pix', 'method', 'pix2pix'),
         ('--model pix2pix --lambda_L1 50', 'l1_weight', 50.0),
+        ('--model pix2pix --pool_size 0', 'adversarial', 'vanilla'),
         ('--model pix2pix', 'generator', GeneratorOptions('unet', norm='batch', dropout=True)),
         ('--model pix2pix --no_dropout', 'generator.dropout', False),
         ('--model pix2pix --netG resnet_9blocks', 'generator.name', 'resnet'),
         ('--model cut --lambda_NCE 10', 'nce_weight', 10.0),
         ('--model cut --lambda_GAN 2', 'adversarial_weight', 2.0),
         ('--model cut --nce_idt False', 'nce_identity', False),
+        ('--model cut --nce_idt --lambda_NCE 1', 'nce_identity', True),
         ('--model cut --nce_layers 0,4,8', 'nce_layers', (0, 4, 8)),
         ('--model cut --nce_T 0.1', 'nce_temperature', 0.1),
         ('--model cut --num_patches 64', 'nce_patches', 64),
@@ -109,6 +115,8 @@ def test_without_more_words_it_is_the_original_cyclegan(understood, dataroot):
         ('--model cut', 'generator.downsampling', 'blur'),
         ('--model cut --no_antialias', 'discriminator.downsampling', 'stride'),
         ('--model cut --no_antialias_up', 'generator.upsampling', 'transpose'),
+        ('--CUT_mode CUT', 'method', 'cut'),
+        ('--CUT_mode FastCUT', 'nce_weight', 10.0),
         ('--model cut --CUT_mode FastCUT', 'nce_weight', 10.0),
         ('--model cut --CUT_mode FastCUT --lambda_NCE 3', 'nce_weight', 3.0),
     ],
@@ -128,7 +136,9 @@ def test_every_word_reaches_its_option(understood, words, key, value):
         ('--model pix2pix --lambda_A 3', '--lambda_A has no meaning for --model pix2pix'),
         ('--lambda_L1 3', '--lambda_L1 has no meaning for --model cycle_gan'),
         ('--lambda_NCE 3', '--lambda_NCE has no meaning for --model cycle_gan'),
-        ('--CUT_mode FastCUT', '--CUT_mode: has no meaning for --model cycle_gan'),
+        ('--model pix2pix --pool_size 50', '--pool_size has no meaning for --model pix2pix'),
+        ('--CUT_mode FastCUT --model cycle_gan', '--CUT_mode: has no meaning for --model cycle'),
+        ('--model pix2pix --CUT_mode CUT', '--CUT_mode: has no meaning for --model pix2pix'),
         ('--no_antialias', 'have no meaning for --model cycle_gan'),
         ('--input_nc 1', '--input_nc: grey images are trained on as RGB'),
         ('--output_nc 1', '--output_nc: grey images are trained on as RGB'),
@@ -139,6 +149,7 @@ def test_every_word_reaches_its_option(understood, words, key, value):
         ('--dataset_mode aligned', '--model cycle_gan takes unaligned data'),
         ('--phase val', '--phase val: training images are those of phase train'),
         ('--epoch 5', '--epoch 5: training goes on from the latest'),
+        ('--load_iter 5', '--load_iter: training goes on from the latest'),
         ('--n_layers_D 4', '--n_layers_D: expected with --netD n_layers'),
         ('--model cut --netF reshape', '--netF reshape: expected mlp_sample'),
         ('--model cut --netG unet_256', 'CUT compares features of a resnet generator'),
@@ -151,6 +162,24 @@ def test_every_word_reaches_its_option(understood, words, key, value):
 def test_what_would_be_ignored_is_refused(understood, words, reason):
     with pytest.raises(ConfigError, match=reason):
         understood(*words.split())
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        '--model cycle_gan --pool_size 50 --no_dropout',
+        '--model cycle_gan --netG unet_128 --norm batch',
+        '--model pix2pix --netG unet_256 --direction BtoA --lambda_L1 100 --dataset_mode aligned '
+        '--norm batch --pool_size 0',
+        '--model pix2pix --netG resnet_6blocks --netD pixel',
+        '--CUT_mode FastCUT --netD n_layers --n_layers_D 2',
+        '--CUT_mode CUT --no_antialias --no_antialias_up --netG resnet_6blocks',
+    ],
+)
+def test_what_scripts_say_can_be_built(understood, words):
+    """The first, third and fifth as in the originals' own scripts."""
+    method = build_method(config(understood, *words.split(), '--ngf', 2, '--ndf', 2))
+    assert method.generator().size_multiple >= 4
 
 
 @pytest.mark.parametrize(
@@ -186,7 +215,8 @@ def test_gpus_are_counted(understood, ids, machine):
     [
         # The larger domain has 5 images.
         ('--save_latest_freq 5 --save_epoch_freq 2', 5),
-        ('--save_latest_freq 4 --save_epoch_freq 2', 10),
+        ('--save_latest_freq 4 --save_epoch_freq 2', 2),
+        ('--save_latest_freq 4 --save_epoch_freq 1', 5),
         ('--save_latest_freq 5000 --save_epoch_freq 1', 5),
         ('--save_latest_freq 4 --save_epoch_freq 2 --batch_size 2', 2),
     ],

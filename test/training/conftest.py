@@ -1,12 +1,13 @@
 import functools
 
 import pytest
-from torch.onnx._internal.exporter import _registration
 
 
-@pytest.fixture(scope='session', autouse=True)
-def _table_of_operators_is_built_once():
+@pytest.fixture(scope='session')
+def operators_known():
     """The exporter reads the source of 500 functions for every export: half a second each."""
+    from torch.onnx._internal.exporter import _registration
+
     table = _registration.ONNXRegistry
     build = table.from_torchlib
     with pytest.MonkeyPatch.context() as patch:
