@@ -35,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--device', choices=('auto', 'cpu', 'cuda'), default='auto', help='default: %(default)s')
     add('--devices', type=positive, default=1, metavar='N', help='processes that train together')
     add('--nodes', type=positive, default=1, metavar='N', help='machines that train together')
+    add('--threads', type=positive, default=0, metavar='N',
+        help='CPU threads of each; fewer if others use the cores')  # fmt: skip
     add('--quiet', action='store_true', help='say nothing but the result')
 
 
@@ -45,7 +47,7 @@ def run(args: argparse.Namespace) -> int | None:
         from sim2real_ros.training.engine.loop import train
         from sim2real_ros.training.engine.processes import Machine
     config = config_of(args)
-    machine = Machine(args.device, args.devices, args.nodes)
+    machine = Machine(args.device, args.devices, args.nodes, args.threads)
     begin = partial(train, config, args.resume or args.output, machine=machine)
     with TrainingProgress(config.method, quiet=args.quiet) as progress:
         done = begin(resume=bool(args.resume), force=args.force, progress=progress)

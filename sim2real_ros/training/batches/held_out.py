@@ -51,6 +51,14 @@ class HeldOut(Sequence[npt.NDArray[np.uint8]]):
         """Count the images, readable or not."""
         return len(self.files)
 
+    def check_readable(self) -> None:
+        """Make sure that one of the images can be read.
+
+        Raises:
+            DataError: None of them can be.
+        """
+        self[0]
+
     @overload
     def __getitem__(self, number: int) -> Pixels: ...
 

@@ -3,7 +3,8 @@
 The file of a set of images (little-endian):
 
     pixels      of each image in turn: RGB uint8 (H, W, 3), then class ids uint8 (H, W) if wanted
-    index       JSON: sizes of the images, null where one is unreadable, and why
+    index       JSON: sizes of the images, null where one is unreadable, and why; class ids, each
+                with the number of the first image that has it
     footer      length of the index in bytes, 8 bytes; then _MAGIC
 
 It lies in a folder named after a checksum of everything that its content depends on.
@@ -13,7 +14,7 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from itertools import accumulate
@@ -28,6 +29,7 @@ from sim2real_ros.files import atomic_path, default_workers, ordered_map, sha256
 from sim2real_ros.files.atomic_write import PARTIAL_PREFIX
 from sim2real_ros.image.opencv_threads import one_opencv_thread
 from sim2real_ros.training.batches.image_file import ImageFile, shown
+from sim2real_ros.training.batches.image_store import FirstWithId
 from sim2real_ros.training.batches.preparation import Pixels, Preparation
 from sim2real_ros.training.options import Size
 
@@ -39,7 +41,7 @@ except ImportError:  # not on Windows
 ProgressReport = Callable[[str, int, int], None]
 """Called with what is done, how much of it, and how much there is."""
 
-_FORMAT = 1
+_FORMAT = 2
 _MAGIC = b'sim2real cache\n\0'
 _FOOTER = struct.Struct(f'<Q{len(_MAGIC)}s')
 _NAME = 'images.cache'
@@ -65,6 +67,7 @@ class CachedStore:
         index, length = _read_index(path)
         self._sizes = [_checked_size(each) for each in index['sizes']]
         self._reasons = {int(number): str(reason) for number, reason in index['skipped']}
+        self._class_ids = {int(each): int(number) for each, number in index['class_ids']}
         self._channels = 4 if with_masks else 3
         counts = [s[0] * s[1] * self._channels if s else 0 for s in self._sizes]
         self._offsets = list(accumulate(counts, initial=0))
@@ -79,6 +82,10 @@ class CachedStore:
     def skipped(self) -> list[Skipped]:
         """What is unreadable."""
         return [Skipped(shown(self.files[n].path), r) for n, r in sorted(self._reasons.items())]
+
+    def class_ids(self) -> Mapping[int, int]:
+        """Return all class ids in the masks, each with the number of the first image."""
+        return self._class_ids
 
     def size(self, number: int) -> Size | None:
         """Return (width, height) of a prepared image, None where it is unreadable."""
@@ -213,6 +220,7 @@ def _build(
     _check_space(files, preparation, path.parent, with_masks=with_masks)
     sizes: list[Size | None] = []
     skipped: list[tuple[int, str]] = []
+    ids = FirstWithId()
     with atomic_path(path) as temporary, temporary.open('wb') as output, one_opencv_thread():
         results = ordered_map(read, files, workers=default_workers())
         for number, result in enumerate(results):
@@ -224,9 +232,12 @@ def _build(
                 for pixels in result:
                     if pixels is not None:
                         output.write(pixels.data)
+                if result[1] is not None:
+                    ids.add(number, result[1])
             if progress:
                 progress('decoded', number + 1, len(files))
-        _write_index(output, {'sizes': sizes, 'skipped': skipped})
+        class_ids = sorted(ids.numbers.items())
+        _write_index(output, {'sizes': sizes, 'skipped': skipped, 'class_ids': class_ids})
 
 
 def _check_space(

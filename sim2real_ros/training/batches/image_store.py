@@ -1,8 +1,10 @@
 """ImageStore: prepared images by their number, decoded anew each time or read from a cache."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
+
+import numpy as np
 
 from sim2real_ros.data.frame import Skipped
 from sim2real_ros.errors import DataError, ImageError
@@ -31,6 +33,26 @@ class ImageStore(Protocol):
 
     def read(self, number: int) -> tuple[Pixels, Pixels | None] | None:
         """Return RGB uint8 (H, W, 3) and class ids uint8 (H, W); None = unreadable."""
+
+    def class_ids(self) -> Mapping[int, int]:
+        """Return all class ids in the masks, each with the number of the first image."""
+
+
+class FirstWithId:
+    """Notes which class ids there are in a row of masks.
+
+    Attributes:
+        numbers: Of the first image with each id.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has been seen yet."""
+        self.numbers: dict[int, int] = {}
+
+    def add(self, number: int, mask: Pixels) -> None:
+        """Note the ids of the mask, uint8 (H, W), of an image."""
+        for class_id in np.flatnonzero(np.bincount(mask.ravel())).tolist():
+            self.numbers.setdefault(class_id, number)
 
 
 class FileStore:
@@ -80,6 +102,21 @@ class FileStore:
             return self._preparation.read(self.files[number], with_mask=self._with_masks)
         except DataError as error:
             self._reasons[number] = str(error)
+            return None
+
+    def class_ids(self) -> Mapping[int, int]:
+        """Decode all masks once, and return their ids with the number of the first image."""
+        found = FirstWithId()
+        results = ordered_map(self._mask_if_readable, self.files, workers=default_workers())
+        for number, mask in enumerate(results):
+            if mask is not None:
+                found.add(number, mask)
+        return found.numbers
+
+    def _mask_if_readable(self, file: ImageFile) -> Pixels | None:
+        try:
+            return self._preparation.read_mask(file) if file.mask else None
+        except DataError:
             return None
 
     def _size_in_header(self, file: ImageFile) -> Size | str:

@@ -5,6 +5,7 @@ What changes from step to step, crops and flips, comes after it; so its result c
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -105,13 +106,22 @@ class Preparation:
         if file.mask is None:
             ids = np.full(rgb.shape[:2], NOT_LABELLED, np.uint8)
         else:
-            ids = _read_ids(file)
+            ids = _read_ids(file.mask)
         if ids.shape != rgb.shape[:2]:
             raise DataError(
                 f'its mask is {ids.shape[1]}x{ids.shape[0]} pixels, expected those of the image, '
                 f'{rgb.shape[1]}x{rgb.shape[0]}'
             )
         return self.image(rgb), self.mask(ids)
+
+    def read_mask(self, file: ImageFile) -> Pixels:
+        """Read the mask of an image that has one: class ids, uint8 (H, W).
+
+        Raises:
+            DataError: It cannot be read.
+        """
+        assert file.mask is not None
+        return self.mask(_read_ids(file.mask))
 
     def _skipped_rows(self, height: int) -> int:
         return min(height - 1, round(self.skip_top * height))
@@ -121,11 +131,10 @@ def _rounded(side: int, multiple: int) -> int:
     return max(multiple, math.floor(side / multiple + 0.5) * multiple)
 
 
-def _read_ids(file: ImageFile) -> Pixels:
-    assert file.mask is not None
-    where = f'its mask {shown(file.mask)!r}'
+def _read_ids(path: Path) -> Pixels:
+    where = f'its mask {shown(path)!r}'
     try:
-        ids = decode_ids(file.mask.read_bytes())
+        ids = decode_ids(path.read_bytes())
     except OSError as error:
         raise DataError(f'{where} cannot be read: {error.strerror or error}') from error
     except ImageError as error:

@@ -120,7 +120,14 @@ def _domain(folder: Path, half: Half = 'whole') -> Domain:
 
 
 def _in_folders(options: DataOptions) -> Sources:
-    sim, real = (_domain(Path(name).expanduser()) for name in (options.sim, options.real))
+    folders = [Path(name).expanduser() for name in (options.sim, options.real)]
+    for one, other in (folders, reversed(folders)):
+        if one.resolve().is_relative_to(other.resolve()):
+            raise ConfigError(
+                f'data: {shown(one)!r} lies in {shown(other)!r}, whose images are looked for at '
+                'any depth, so its own would belong to both domains: move it out.'
+            )
+    sim, real = map(_domain, folders)
     return Sources('folders', sim, real, None, None)
 
 

@@ -24,6 +24,7 @@ from sim2real_ros.training.batches.image_store import (
     no_readable_pair,
     none_readable,
 )
+from sim2real_ros.training.batches.mask_checks import check_class_ids
 from sim2real_ros.training.batches.pixel_batch import PixelBatch, to_batch
 from sim2real_ros.training.batches.prefetching import prefetched_batches
 from sim2real_ros.training.batches.preparation import (
@@ -197,6 +198,7 @@ def open_training_data(
     seed: int,
     *,
     size_multiple: int = 4,
+    classes: int = 0,
     progress: ProgressReport | None = None,
 ) -> TrainingData:
     """Find, decode and check the images of a run.
@@ -207,18 +209,22 @@ def open_training_data(
         batch_size: Images of each domain per step and process.
         seed: Of orders, crops, flips and colours.
         size_multiple: What the sides of the generator's input must be multiples of.
+        classes: How many class ids masks may have; 0 = any.
         progress: Told what is decoded into the cache: a word, how many, of how many.
 
     Raises:
         ConfigError: The options exclude each other or do not suit the generator.
         DataError: Folders are missing or empty, partners do not match, sizes do not make a
-            batch, or the cache cannot be written.
+            batch, a mask has an unknown class id, no held-out image can be read, or the cache
+            cannot be written.
     """
     preparation = training_preparation(options, size_multiple)
     sources = find_sources(options, kind)
     with_masks = sources.masks is not None
     sim = _open_store(sources.sim.files, preparation, options, progress, with_masks=with_masks)
     real = _open_store(sources.real.files, preparation, options, progress, with_masks=False)
+    if classes and with_masks:
+        check_class_ids(sim, classes)
     paired = kind == 'paired'
     check_sizes(sim, real, options, paired=paired, batch_size=batch_size)
     sampler = Sampler(seed, len(sim.files), len(real.files), paired)
@@ -229,6 +235,10 @@ def open_training_data(
         HeldOut(held_out_sim.files, whole, held_out_real.files if paired else ()),
         HeldOut(held_out_real.files, whole, held_out_sim.files if paired else ()),
     )
+    for each, apart in zip(held_out, (sources.held_out_sim, sources.held_out_real), strict=True):
+        if apart:
+            # Else it would end the run when it is measured for the first time, hours later.
+            each.check_readable()
     description = describe(sources, (sim, real), options, kind, preparation)
     return TrainingData(options, (sim, real), sampler, batch_size, held_out, description)
 

@@ -47,6 +47,21 @@ class Best:
 
 
 @dataclass(frozen=True)
+class WatchMemory:
+    """What the watch over a run has counted, and said, so far.
+
+    Attributes:
+        collapse_looks: Steps of the latest looks in a row that found all outputs alike.
+        won_looks: Looks in a row that found a discriminator to have won, by its loss.
+        warned: What holds and was said, so that it is not said again.
+    """
+
+    collapse_looks: tuple[int, ...] = ()
+    won_looks: dict[str, int] = field(default_factory=dict)
+    warned: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class CheckpointFacts:
     """What a checkpoint says about itself, besides its tensors.
 
@@ -59,6 +74,7 @@ class CheckpointFacts:
         elapsed_s: Time spent training until then, earlier parts of the run included.
         loss_counts: Steps that went into the loss sums since the last line of the log.
         scaler: State of the scaler of fp16; {} for other precisions.
+        watch: What the watch has counted until then.
     """
 
     step: int
@@ -69,6 +85,7 @@ class CheckpointFacts:
     elapsed_s: float = 0.0
     loss_counts: dict[str, int] = field(default_factory=dict)
     scaler: dict[str, float] = field(default_factory=dict)
+    watch: WatchMemory = WatchMemory()
 
 
 @dataclass(frozen=True)

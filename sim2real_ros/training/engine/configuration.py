@@ -6,6 +6,7 @@ import re
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ Values = dict[str, Any]
 Layer = tuple[str, Mapping[str, Any]]
 
 _SHIPPED = 'config/train/{}.yaml'
+
+_DATA_PATHS = ('root', 'sim', 'real', 'test_sim', 'test_real', 'masks', 'cache_folder')
+_OWN_PATHS = ('vgg_weights',)
+"""Names of fields that are paths: of the data, and of methods' own."""
 
 _EXPONENT = re.compile(r'[-+]?\d+(\.\d*)?[eE][-+]?\d+')
 """Floats such as 1e-4, which YAML 1.1 takes for text."""
@@ -109,6 +114,24 @@ def read_config(path: Path) -> TrainingConfig:
     return _join(METHODS[str(name)].Config, [(str(path), mapping)], (), (str(name),))
 
 
+def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
+    """Return the configuration with paths that hold wherever the run is resumed from."""
+    data: Values = {name: _absolute(getattr(config.data, name)) for name in _DATA_PATHS}
+    extra = replace(config.extra_losses, region_mask=_absolute(config.extra_losses.region_mask))
+    fields = [name for name in _OWN_PATHS if hasattr(config, name)]
+    own: Values = {name: _absolute(getattr(config, name)) for name in fields}
+    return replace(config, data=replace(config.data, **data), extra_losses=extra, **own)
+
+
+def _absolute(path: str) -> str:
+    if not path:
+        return ''
+    try:
+        return str(Path(path).expanduser().absolute())
+    except RuntimeError:  # ~somebody who does not exist here: a folder may be called so.
+        return str(Path(path).absolute())
+
+
 def config_sha256(config: TrainingConfig) -> str:
     """Return a checksum of all values."""
     return sha256_of_bytes(json.dumps(to_mapping(config), sort_keys=True).encode())
@@ -172,7 +195,10 @@ def _override_layer(text: str) -> Layer:
     where = f'--set {key}'
     if not equals:
         raise ConfigError(f'--set {text!r}: expected key=value, such as generator.filters=32.')
-    parsed: Any = parse_yaml_mapping(f'value: {value}'.encode(), where)['value']
+    try:
+        parsed: Any = parse_yaml_mapping(f'value: {value}'.encode(), where)['value']
+    except UnicodeEncodeError as error:
+        raise ConfigError(f'{where}: {value!r} is no UTF-8; rename it.') from error
     for name in reversed(key.strip().split('.')):
         parsed = {name: parsed}
     return where, parsed

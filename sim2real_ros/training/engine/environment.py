@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -44,6 +45,16 @@ def describe_environment(fabric: Fabric, precision: str, step: int) -> dict[str,
         'processes': fabric.world_size,
         'precision': precision,
     }
+
+
+def last_precision(starts: Sequence[Any]) -> str:
+    """Return what was computed in after the latest of some starts; '' = unknown.
+
+    Args:
+        starts: What ``describe_environment`` returned each time, as read from a file.
+    """
+    last = starts[-1] if starts else None
+    return str(last.get('precision', '')) if isinstance(last, Mapping) else ''
 
 
 def device_name(device: torch.device) -> str:

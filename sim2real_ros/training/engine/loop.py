@@ -1,15 +1,21 @@
 """The training loop, to be read from top to bottom."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from sim2real_ros.data.frame import Skipped
 from sim2real_ros.training.batches import Batch, TrainingData, open_training_data
 from sim2real_ros.training.engine.checkpoint import CheckpointFacts
-from sim2real_ros.training.engine.environment import describe_environment, device_name
+from sim2real_ros.training.engine.configuration import with_absolute_paths
+from sim2real_ros.training.engine.environment import (
+    describe_environment,
+    device_name,
+    last_precision,
+)
 from sim2real_ros.training.engine.interruption import Interruption, Reason
 from sim2real_ros.training.engine.numerics import memory_errors, seed_step, settings_for
 from sim2real_ros.training.engine.processes import (
@@ -21,6 +27,7 @@ from sim2real_ros.training.engine.processes import (
 )
 from sim2real_ros.training.engine.progress import Progress, Silent
 from sim2real_ros.training.engine.recorder import Recorder, check_best_by
+from sim2real_ros.training.engine.region_notes import region_notes
 from sim2real_ros.training.engine.resuming import check_same_data, check_same_run, restore
 from sim2real_ros.training.engine.run import Run, open_run, unseen_run
 from sim2real_ros.training.engine.run_folder import RunFolder
@@ -65,13 +72,16 @@ def train(
             checkpoints that were written until then are intact.
     """
     check_best_by(config.report.best_by)
+    config = with_absolute_paths(config)
     files = RunFolder(Path(folder))
-    fabric, precision = make_fabric(machine or Machine(), config.precision)
+    machine = machine or Machine()
+    fabric, precision = make_fabric(machine, config.precision)
     if resume:
         check_same_run(files.read_config(), config)
     elif fabric.is_global_zero:
         files.check_new(force=force)
-    with launched(fabric) as processes, files, settings_for(fabric.device), memory_errors(config):
+    settings = settings_for(fabric.device, machine.threads)
+    with launched(fabric) as processes, files, settings, memory_errors(config):
         news = progress if progress and processes.is_main else Silent()
         if processes.is_main:
             files.lock()
@@ -99,9 +109,11 @@ def _train(
     facts = begin(config, files, processes, state, data, progress)
     images_per_step = config.batch_size * fabric.world_size
     schedule = Schedule.of(config.schedule, data.images_per_epoch, images_per_step)
-    watch = Watch(config, precision)
+    watch = Watch(config, precision, facts.watch)
     recorder = Recorder(config, files, processes, state, data, schedule, watch, progress, facts)
-    _tell_start(recorder, files, processes, precision, data, facts)
+    _tell_start(config, recorder, files, processes, precision, data, facts)
+    known = len(data.skipped)
+    _tell_skipped(recorder, data.skipped)
     if facts.step >= schedule.total_steps:
         recorder.note('nothing is left to do: a longer schedule would go on from here')
     progress.begin(facts.step, schedule.total_steps, images_per_step)
@@ -120,16 +132,20 @@ def _train(
             recorder.after_step(step + 1, losses, stop)
             if stop:
                 break
+        # Without a cache, unreadable images are found when their turn comes.
+        _tell_skipped(recorder, data.skipped, known)
     return stop
 
 
 def _open_data(config: TrainingConfig, method: Method, progress: Progress) -> TrainingData:
+    extra = config.extra_losses
     return open_training_data(
         config.data,
         method.batch_kind,
         config.batch_size,
         config.seed,
         size_multiple=int(getattr(method.generator(), 'size_multiple', 4)),
+        classes=extra.semantic_classes if extra.semantic_weight else 0,
         progress=progress.prepare,
     )
 
@@ -158,14 +174,18 @@ def _go_on(
     progress: Progress,
 ) -> CheckpointFacts:
     """Load the newest checkpoint that is intact."""
-    check_same_data(files.read_data(), data.description)
+    before = files.read_data()
+    check_same_data(before, data.description)
     facts = restore(state, files, processes, progress)
     if processes.is_main:
         files.go_on(config)
+        if not before:
+            files.write_data(data.description)
     return facts
 
 
 def _tell_start(
+    config: TrainingConfig,
     recorder: Recorder,
     files: RunFolder,
     processes: Processes,
@@ -176,15 +196,21 @@ def _tell_start(
     if not processes.is_main:
         return
     fabric = processes.fabric
+    before = last_precision(files.starts())
     files.add_start(describe_environment(fabric, precision, facts.step))
     several = f', {fabric.world_size} processes' if fabric.world_size > 1 else ''
     recorder.note(f'training on {device_name(fabric.device)}{several}, {precision}')
     if facts.step:
         recorder.note(f'going on behind step {facts.step}')
-    for note in data.description.get('notes', ()):
+        if before not in ('', precision):
+            recorder.note(f'until now it was {before}: results differ a little from here on')
+    for note in (*data.description.get('notes', ()), *region_notes(config)):
         recorder.note(str(note))
-    skipped = data.skipped
-    if skipped:
+
+
+def _tell_skipped(recorder: Recorder, skipped: Sequence[Skipped], known: int = 0) -> None:
+    """Tell what is left out, if that is more than was known before."""
+    if len(skipped) > known:
         first = skipped[0]
         recorder.note(
             f'left out {len(skipped)} unreadable image(s), such as {first.where}: {first.reason}'

@@ -24,6 +24,8 @@ WATCHED_IMAGES = 32
 _MAX_PSNR_DB = 100.0
 """Of an exact copy, whose true value is infinite."""
 
+_UNEQUAL = 'psnr leaves out held-out pairs whose images differ in size'
+
 
 class Measurement:
     """Measures generators on the same held-out images, again and again.
@@ -34,7 +36,8 @@ class Measurement:
     the caller's own random numbers go on as if nothing had been.
 
     Attributes:
-        notes: What the user should be told once, such as why there is no KID.
+        notes: What the user should be told once, such as why there is no KID; a measurement may
+            add to them.
     """
 
     def __init__(
@@ -143,8 +146,16 @@ class Measurement:
                     seen.features.append(self._extractor.of_tensor(translated))
                 if self._paired:
                     real = [self._real.images[number] for number in numbers]
-                    seen.psnr.extend(_psnr(translated, real))
+                    seen.psnr.extend(self._psnr(translated, real))
         return seen
+
+    def _psnr(self, translated: torch.Tensor, real: Images) -> Iterator[float]:
+        """Yield dB for each image that has a partner of its size; uint8 (N, 3, H, W)."""
+        for ours, theirs in zip(translated.permute(0, 2, 3, 1).cpu().numpy(), real, strict=True):
+            if ours.shape == theirs.shape:
+                yield _decibels(ours, theirs)
+            elif _UNEQUAL not in self.notes:
+                self.notes.append(_UNEQUAL)
 
     def _batches(self, indices: Sequence[int]) -> Iterator[tuple[list[int], torch.Tensor]]:
         """Yield images that follow each other and have one size: their numbers, (N, 3, H, W)."""
@@ -238,18 +249,9 @@ def _small(images: torch.Tensor) -> npt.NDArray[np.float32]:
     return copies
 
 
-def _psnr(translated: torch.Tensor, real: Images) -> list[float]:
-    """Return dB for each image; ``translated`` is uint8 (N, 3, H, W)."""
-    values = []
-    for ours, theirs in zip(translated.permute(0, 2, 3, 1).cpu().numpy(), real, strict=True):
-        if ours.shape != theirs.shape:
-            raise TrainingError(
-                f'a translated image of shape {ours.shape} has a real one of {theirs.shape}; '
-                'expected pairs of equal size'
-            )
-        error = float(np.square(ours.astype(np.float64) - theirs).mean())
-        values.append(min(_MAX_PSNR_DB, 10 * np.log10(255**2 / max(error, 1e-12))))
-    return values
+def _decibels(ours: npt.NDArray[np.uint8], theirs: npt.NDArray[np.uint8]) -> float:
+    error = float(np.square(ours.astype(np.float64) - theirs).mean())
+    return min(_MAX_PSNR_DB, float(10 * np.log10(255**2 / max(error, 1e-12))))
 
 
 @contextmanager

@@ -41,8 +41,8 @@ class MetricsLog:
             DataError: The disk refuses.
         """
         self.path = path
-        _truncate(path, step)
         with _disk_errors(path):
+            _truncate(path, step)
             self._file = path.open('a', encoding='utf-8')
             self._writer = _tensorboard_writer(tensorboard, step)
 
@@ -141,7 +141,7 @@ def _tensorboard_writer(folder: Path, step: int) -> Any:
     except ImportError:
         return None
     # What an interrupted run has written beyond the checkpoint is hidden by this.
-    return SummaryWriter(str(folder), purge_step=step + 1 if step else None)
+    return SummaryWriter(str(folder), purge_step=step + 1)
 
 
 def _flat(values: Mapping[str, Any], prefix: str = '') -> Iterator[tuple[str, float]]:

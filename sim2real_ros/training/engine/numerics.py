@@ -25,16 +25,23 @@ def seed_step(seed: int, step: int, rank: int) -> None:
 
 
 @contextmanager
-def settings_for(device: torch.device) -> Iterator[None]:
-    """Make a CPU reproducible and a GPU fast; give settings and random numbers back afterwards."""
+def settings_for(device: torch.device, threads: int = 0) -> Iterator[None]:
+    """Make a CPU reproducible and a GPU fast; give settings and random numbers back afterwards.
+
+    Args:
+        device: That trains.
+        threads: That compute on the CPU; 0 = as many as now.
+    """
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     # Its attributes are those of a module that torch replaces at run time.
     memory: Any = torch.utils.deterministic
     fill, benchmark = memory.fill_uninitialized_memory, torch.backends.cudnn.benchmark
     on_gpu = device.type == 'cuda'
+    threads_before = torch.get_num_threads()
     with torch.random.fork_rng([device] if on_gpu else []):
         try:
+            torch.set_num_threads(threads or threads_before)
             torch.use_deterministic_algorithms(not on_gpu, warn_only=True)
             # It would cost time, and only hide a use of memory that was never written.
             memory.fill_uninitialized_memory = False
@@ -42,6 +49,7 @@ def settings_for(device: torch.device) -> Iterator[None]:
             torch.backends.cudnn.benchmark = on_gpu
             yield
         finally:
+            torch.set_num_threads(threads_before)
             torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
             memory.fill_uninitialized_memory = fill
             torch.backends.cudnn.benchmark = benchmark

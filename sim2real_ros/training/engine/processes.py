@@ -24,6 +24,9 @@ _REASONS: tuple[Reason, ...] = ('', 'time', 'signal')
 _FIRST_WITH_BF16 = 8
 """Major number of the compute capability from which GPUs have bf16 in hardware."""
 
+_CPU_BF16 = ('_is_avx512_bf16_supported', '_is_amx_tile_supported')
+"""Names of torch's questions about what a processor has."""
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -34,11 +37,15 @@ class Machine:
         devices: Processes on this machine, each with a device of its own. Under ``torchrun`` its
             own numbers count.
         nodes: Machines that train together; each of them starts the same command.
+        threads: Of each process that compute on the CPU; 0 = as many as torch wants. Where
+            others use the same cores, fewer are often faster by far: in each operation, all
+            threads wait for the one that has no core.
     """
 
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'
     devices: int = 1
     nodes: int = 1
+    threads: int = 0
 
 
 def make_fabric(machine: Machine, precision: str) -> tuple[Fabric, Precision]:
@@ -84,14 +91,25 @@ def _processes_of_torchrun() -> tuple[int, int] | None:
 
 def _resolved(precision: str, device: str) -> Precision:
     if precision == 'auto':
-        gpu = device == 'cuda' and torch.cuda.get_device_capability()[0] >= _FIRST_WITH_BF16
-        return 'bf16-mixed' if gpu else 'fp32'
+        has_bf16 = _gpu_has_bf16() if device == 'cuda' else _cpu_has_bf16()
+        return 'bf16-mixed' if has_bf16 else 'fp32'
     if precision == 'fp16-mixed' and device != 'cuda':
         raise TrainingError(
             f'precision fp16-mixed needs a GPU, here is {device!r}: set bf16-mixed or fp32.'
         )
     assert precision in ('fp32', 'bf16-mixed', 'fp16-mixed')
     return precision  # type: ignore[return-value]
+
+
+def _gpu_has_bf16() -> bool:
+    return torch.cuda.get_device_capability()[0] >= _FIRST_WITH_BF16
+
+
+def _cpu_has_bf16() -> bool:
+    """Tell whether the processor multiplies bf16; others emulate it and take longer than fp32."""
+    # Private functions of torch, so they may be gone one day.
+    questions = (getattr(torch.cpu, name, None) for name in _CPU_BF16)
+    return any(bool(ask()) for ask in questions if ask is not None)
 
 
 class Processes:
@@ -157,15 +175,16 @@ def launched(fabric: Fabric) -> Iterator[Processes]:
     ours = not distributed.is_initialized()
     try:
         fabric.launch()
-    except (RuntimeError, ValueError, OSError) as error:
-        raise TrainingError(f'The processes cannot be started: {error}.') from error
+    except BaseException as error:
+        _end_others(fabric)
+        if isinstance(error, RuntimeError | ValueError | OSError):
+            raise TrainingError(f'The processes cannot be started: {error}.') from error
+        raise
     try:
         yield Processes(fabric)
         fabric.barrier()
     except BaseException as error:
-        # They wait for this process in the middle of a step, and would for ever.
-        for process in getattr(fabric.strategy.launcher, 'procs', ()):
-            process.kill()
+        _end_others(fabric)
         if _is_about_another_process(error):
             raise TrainingError(
                 'Another process of this run has ended: what it has said tells why. Go on with '
@@ -175,6 +194,12 @@ def launched(fabric: Fabric) -> Iterator[Processes]:
     finally:
         if ours and distributed.is_initialized():
             distributed.destroy_process_group()
+
+
+def _end_others(fabric: Fabric) -> None:
+    """End the processes that Fabric has started: they would wait for this one for ever."""
+    for process in getattr(fabric.strategy.launcher, 'procs', ()):
+        process.kill()
 
 
 def _is_about_another_process(error: BaseException) -> bool:

@@ -93,6 +93,7 @@ class Recorder:
         self._clock = StepClock(facts.step, facts.elapsed_s)
         self._metrics: dict[str, float] = {}
         self._measurement: Measurement | None = None
+        self._told: set[str] = set()
         self._log: MetricsLog | None = None
         if processes.is_main:
             root = folder.folder
@@ -123,12 +124,20 @@ class Recorder:
         improved = False
         if is_last or step % report.log_interval == 0:
             self._write_losses(step)
+        draw = is_result or step % report.sample_interval == 0
+        measure = is_result or _is_due(step, report.evaluation_interval)
+        keep = is_last or bool(stop) or step % report.checkpoint_interval == 0
         with self._clock.paused():
-            if is_result or step % report.sample_interval == 0:
+            if draw or measure or keep:
+                # Nothing is shown, measured or kept of weights that are no numbers.
+                self._watch.check(step, self._state.method.networks)
+            if draw and self._processes.is_main:
                 self._write_samples(step)
-            if is_result or _is_due(step, report.evaluation_interval):
+            if measure:
                 improved = self._processes.any(self._processes.is_main and self._evaluate(step))
-            if is_last or stop or improved or step % report.checkpoint_interval == 0:
+            elif draw and self._processes.is_main:
+                self._look(step)
+            if keep or improved:
                 self._write_checkpoint(step, stop)
         self._progress.advance(step)
 
@@ -157,26 +166,27 @@ class Recorder:
         self._write('train', step, line)
 
     def _write_samples(self, step: int) -> None:
-        if not self._processes.is_main:
-            return
         data, state, count = self._data, self._state, self._config.report.samples
         frames = sample_frames(data.held_out_sim, data.held_out_real, count)
-        if not frames:
-            return
         with state.averaged():
             pictures = draw_samples(state.method, state.stepper, frames)
         path = self._folder.folder / SAMPLES / f'step_{step:08}.png'
         sheet = write_sample_sheet(path, pictures)
         assert self._log is not None
         self._log.write_image('samples', step, sheet)
-        # What is looked at anyway is also watched over.
-        self._warn_of(step, self._measurement_of_run().watched(state.exported_generator()))
+
+    def _look(self, step: int) -> None:
+        """Watch over the diversity between two measurements, too."""
+        measurement = self._measurement_of_run()
+        self._warn_of(step, measurement.watched(self._state.exported_generator()))
 
     def _evaluate(self, step: int) -> bool:
         """Measure the generator; return whether it is the best so far."""
         measurement = self._measurement_of_run()
         self._metrics = metrics = measurement(self._state.exported_generator())
-        self._write('evaluation', step, metrics)
+        self._tell_notes(measurement)
+        if metrics:
+            self._write('evaluation', step, metrics)
         self._warn_of(step, metrics)
         name = self._config.report.best_by
         value = metrics.get(name)
@@ -202,9 +212,14 @@ class Recorder:
                 paired=self._state.method.batch_kind == 'paired',
                 autocast=self._state.stepper.autocast,
             )
-            for note in self._measurement.notes:
-                self.note(note)
+            self._tell_notes(self._measurement)
         return self._measurement
+
+    def _tell_notes(self, measurement: Measurement) -> None:
+        for text in measurement.notes:
+            if text not in self._told:
+                self.note(text)
+        self._told.update(measurement.notes)
 
     def _warn_of(self, step: int, metrics: Mapping[str, float]) -> None:
         for warning in self._watch.warnings_of_metrics(step, metrics):
@@ -216,8 +231,6 @@ class Recorder:
         self._progress.log(kind, step, values)
 
     def _write_checkpoint(self, step: int, stop: Reason) -> None:
-        # None is ever written with weights that are no numbers.
-        self._watch.check(step, self._state.method.networks)
         tensors = self._state.tensors()
         tensors |= self._processes.gather(self._state.own_tensors())
         if not self._processes.is_main:
@@ -231,6 +244,7 @@ class Recorder:
             elapsed_s=self._clock.elapsed_s,
             loss_counts=self._state.losses.counts,
             scaler=self._state.scaler_state(),
+            watch=self._watch.memory(),
         )
         assert self._log is not None
         # First the lines: a checkpoint promises that all of them up to its step are there.

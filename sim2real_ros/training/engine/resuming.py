@@ -12,20 +12,25 @@ from sim2real_ros.training.engine.checkpoint import (
     load_tensors,
     read_facts,
 )
-from sim2real_ros.training.engine.configuration import changed_keys
+from sim2real_ros.training.engine.configuration import changed_keys, with_absolute_paths
 from sim2real_ros.training.engine.processes import Processes
 from sim2real_ros.training.engine.progress import Progress
 from sim2real_ros.training.engine.run_folder import RunFolder
 from sim2real_ros.training.engine.training_state import TrainingState
 from sim2real_ros.training.options import TrainingConfig
 
-FREE_KEYS = (
-    *('report.', 'schedule.constant', 'schedule.decay', 'schedule.max_minutes'),
-    *('data.root', 'data.sim', 'data.real', 'data.test_sim', 'data.test_real', 'data.masks'),
-    *('data.cache', 'data.workers', 'extra_losses.region_mask'),
+FREE_KEYS = frozenset(
+    {
+        *('schedule.constant', 'schedule.decay', 'schedule.max_minutes', 'precision'),
+        *('optimiser.learning_rate', 'discriminator_optimiser.learning_rate'),
+        *('data.root', 'data.sim', 'data.real', 'data.test_sim', 'data.test_real', 'data.masks'),
+        *('data.cache', 'data.cache_folder', 'data.workers', 'extra_losses.region_mask'),
+    }
 )
-"""What a resumed run may change: how long it is, what it writes down, and where its data lies;
-other data is noticed by its description."""
+"""What a resumed run may change, besides what it writes down: how long it is, where its data lies
+(other data is noticed by its description), and what helps one that has diverged."""
+
+_FREE_SECTION = 'report.'
 
 
 def check_same_run(before: TrainingConfig, after: TrainingConfig) -> None:
@@ -34,13 +39,22 @@ def check_same_run(before: TrainingConfig, after: TrainingConfig) -> None:
     Raises:
         TrainingError: Names the keys.
     """
-    changed = [key for key in changed_keys(before, after) if not key.startswith(FREE_KEYS)]
+    keys = changed_keys(_comparable(before, after), _comparable(after, before))
+    changed = [k for k in keys if k not in FREE_KEYS and not k.startswith(_FREE_SECTION)]
     if changed:
         raise TrainingError(
             f'A run cannot go on with another {", ".join(changed)}: its first steps would not fit '
             'the rest. Start a new run with the changed configuration, or resume without the '
             'change.'
         )
+
+
+def _comparable(config: TrainingConfig, other: TrainingConfig) -> TrainingConfig:
+    """Write out what is meant where the other one does, as the same in other words is the same."""
+    judges = config.discriminator_optimiser
+    if other.discriminator_optimiser:
+        judges = judges or config.optimiser
+    return with_absolute_paths(replace(config, discriminator_optimiser=judges))
 
 
 def check_same_data(before: Mapping[str, Any], after: Mapping[str, Any]) -> None:

@@ -130,7 +130,7 @@ def load_generator(run: Run | str | Path, which: Which = 'best') -> nn.Module:
         TrainingError: There is no such checkpoint, or it does not fit the configuration.
     """
     run = run if isinstance(run, Run) else open_run(run)
-    method = build_method(run.config)
+    method = build_method(run.config.without_files())
     # All of it is read, so that the checksum can be compared.
     tensors = load_tensors(run.checkpoint(which).path)
     load_weights(method.networks, tensors_below(NETWORKS, tensors), 'networks')

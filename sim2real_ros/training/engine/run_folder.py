@@ -8,7 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TextIO
 
-from sim2real_ros.errors import DataError, TrainingError
+from sim2real_ros.config import load_yaml_mapping
+from sim2real_ros.errors import ConfigError, DataError, TrainingError
 from sim2real_ros.files import write_atomically
 from sim2real_ros.files.atomic_write import PARTIAL_PREFIX, refusal
 from sim2real_ros.training.engine.checkpoint import Best, checkpoint_path, checkpoint_steps
@@ -22,12 +23,12 @@ CONFIG, ENVIRONMENT, DATA, STATE, METRICS, LOG, LOCK = (
 CHECKPOINTS, SAMPLES, TENSORBOARD = 'checkpoints', 'samples', 'tensorboard'
 
 _OWN_FILES = {
-    '.': (CONFIG, ENVIRONMENT, DATA, STATE, METRICS, LOG, f'{PARTIAL_PREFIX}*'),
     CHECKPOINTS: ('step_*.safetensors', f'{PARTIAL_PREFIX}*'),
     SAMPLES: ('step_*.png', f'{PARTIAL_PREFIX}*'),
     TENSORBOARD: ('events.out.tfevents.*',),
+    '.': (ENVIRONMENT, DATA, STATE, METRICS, LOG, f'{PARTIAL_PREFIX}*'),
 }
-"""What a run writes, by folder: the only files that --force removes."""
+"""What a run writes besides its configuration, by folder: the only files that --force removes."""
 
 try:
     import fcntl
@@ -58,24 +59,37 @@ class RunFolder:
             force: Whether an earlier run may be replaced.
 
         Raises:
-            DataError: It is a file, or holds something else than a run.
+            DataError: It is a file, holds something else than a run, or cannot be looked at.
             TrainingError: It holds a run, and ``force`` was not given.
         """
         shown = str(self.folder)
-        if not self.folder.exists():
+        if shown != shown.encode('utf-8', 'ignore').decode():
+            raise DataError(f'{shown!r} is no UTF-8: choose another name for the run.')
+        try:
+            names = [path.name for path in self.folder.iterdir()]
+        except FileNotFoundError:
             return
-        if not self.folder.is_dir():
-            raise DataError(f'{shown!r} is a file; expected a folder for the run.')
-        if self.config.is_file():
+        except NotADirectoryError as error:
+            raise DataError(f'{shown!r} is a file; expected a folder for the run.') from error
+        except OSError as error:
+            raise DataError(f'Cannot look into {shown!r}: {error.strerror}.') from error
+        if self._holds_run():
             if not force:
                 raise TrainingError(
                     f'{shown!r} holds a run already: continue it (--resume {shown}), replace it '
                     '(--force), or choose another folder.'
                 )
-        elif any(path.name != LOCK for path in self.folder.iterdir()):
+        elif any(name != LOCK and not name.startswith(PARTIAL_PREFIX) for name in names):
             raise DataError(
                 f'{shown!r} is not empty and holds no run: choose a new folder for the run.'
             )
+
+    def _holds_run(self) -> bool:
+        """Tell whether the configuration is ours: other programs have a config.yaml, too."""
+        try:
+            return self.config.is_file() and 'method' in load_yaml_mapping(self.config)
+        except ConfigError:
+            return False
 
     def check_existing(self) -> None:
         """Make sure that there is a run to continue.
@@ -108,9 +122,15 @@ class RunFolder:
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.folder / LOCK).open('a', encoding='utf-8')
-            if fcntl is not None:
-                fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = (self.folder / LOCK).open('a', encoding='utf-8')
+            try:
+                if fcntl is not None:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                # Not ours, so it must not be removed at the end either.
+                file.close()
+                raise
+            self._lock = file
         except BlockingIOError as error:
             raise TrainingError(
                 f'Another process trains in {str(self.folder)!r}: wait for it, or stop it first.'
@@ -119,7 +139,9 @@ class RunFolder:
             raise DataError(refusal(self.folder, error)) from error
 
     def begin(self, config: TrainingConfig) -> None:
-        """Remove what an earlier run has left, and write the configuration.
+        """Remove what an earlier run has left, and replace its configuration by the new one.
+
+        The configuration comes last: a folder that has one is a run, whenever this is killed.
 
         Raises:
             DataError: The disk refuses.
@@ -158,13 +180,15 @@ class RunFolder:
         """Read what ``write_data`` wrote; {} where it cannot be read."""
         return _read_json(self.folder / DATA)
 
+    def starts(self) -> list[Any]:
+        """Read with what the run was started, and continued; [] where it cannot be read."""
+        # It is there for people, so what cannot be read is no reason to stop.
+        starts = _read_json(self.folder / ENVIRONMENT).get('starts')
+        return starts if isinstance(starts, list) else []
+
     def add_start(self, environment: Mapping[str, Any]) -> None:
         """Note with what the run was started, or continued, in ``environment.json``."""
-        path = self.folder / ENVIRONMENT
-        # It is there for people, so what cannot be read is no reason to stop.
-        earlier = _read_json(path).get('starts')
-        starts = earlier if isinstance(earlier, list) else []
-        write_json(path, {'starts': [*starts, dict(environment)]})
+        write_json(self.folder / ENVIRONMENT, {'starts': [*self.starts(), dict(environment)]})
 
     def write_state(self, step: int, total_steps: int, stop: str, best: Best | None) -> None:
         """Write ``state.json``, a summary for people; it is made anew with every checkpoint.

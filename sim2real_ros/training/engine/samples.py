@@ -17,22 +17,30 @@ Images = Sequence[npt.NDArray[np.uint8]]
 def sample_frames(
     held_out_sim: Images, held_out_real: Images, count: int
 ) -> list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]:
-    """Choose pairs of frames of equal size, evenly over the held-out images.
+    """Choose pairs of frames, evenly over the held-out images.
 
     Args:
-        held_out_sim: uint8 RGB (H, W, 3).
+        held_out_sim: uint8 RGB (H, W, 3), of any sizes.
         held_out_real: Likewise; of paired data in the same order.
         count: Number of pairs, at most.
+
+    Returns:
+        Frames of one size: where they differ, the middle of each that is as high as the lowest
+        and as wide as the narrowest of them, so its sides suit the generator as theirs do.
     """
-    frames: list[tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]] = []
     available = min(len(held_out_sim), len(held_out_real), count)
-    for index in range(available):
-        sim = held_out_sim[index * len(held_out_sim) // available]
-        real = held_out_real[index * len(held_out_real) // available]
-        first = frames[0][0] if frames else sim
-        if sim.shape == real.shape == first.shape:
-            frames.append((sim, real))
-    return frames
+    pairs = [
+        [each[index * len(each) // available] for each in (held_out_sim, held_out_real)]
+        for index in range(available)
+    ]
+    shapes = [image.shape for pair in pairs for image in pair]
+    height, width = (min((shape[axis] for shape in shapes), default=0) for axis in (0, 1))
+    return [(_middle(sim, height, width), _middle(real, height, width)) for sim, real in pairs]
+
+
+def _middle(image: npt.NDArray[np.uint8], height: int, width: int) -> npt.NDArray[np.uint8]:
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    return image[top : top + height, left : left + width]
 
 
 def draw_samples(

@@ -6,6 +6,7 @@ import torch
 from torch import nn
 
 from sim2real_ros.errors import TrainingError
+from sim2real_ros.training.engine.checkpoint import WatchMemory
 from sim2real_ros.training.options import TrainingConfig
 
 FP16_PATIENCE_STEPS = 50
@@ -49,16 +50,26 @@ class Watch:
     Args:
         config: Of the run.
         precision: What is computed in, with ``auto`` resolved.
+        memory: Of the checkpoint that the run goes on from; None = it is new.
     """
 
-    def __init__(self, config: TrainingConfig, precision: str) -> None:
-        """Nothing has been seen yet."""
+    def __init__(
+        self, config: TrainingConfig, precision: str, memory: WatchMemory | None = None
+    ) -> None:
+        """Go on counting where an earlier watch has stopped."""
+        memory = memory or WatchMemory()
         self._config, self._precision = config, precision
         self._patience = FP16_PATIENCE_STEPS if precision == 'fp16-mixed' else 1
         self._seen: dict[tuple[str, ...], _LossRecord] = {}
-        self._collapse_looks: list[int] = []
-        self._won_looks: dict[str, int] = {}
-        self._warned: set[str] = set()
+        self._collapse_looks = list(memory.collapse_looks)
+        self._won_looks = dict(memory.won_looks)
+        self._warned = set(memory.warned)
+
+    def memory(self) -> WatchMemory:
+        """Return what has been counted, for a checkpoint."""
+        return WatchMemory(
+            tuple(self._collapse_looks), dict(self._won_looks), tuple(sorted(self._warned))
+        )
 
     def saw(self, step: int, losses: Mapping[str, torch.Tensor]) -> None:
         """Take note of the losses of a step, on the device that computed them.
@@ -95,7 +106,8 @@ class Watch:
             found.append(f'weights of {", ".join(map(repr, weights))} are not finite')
         raise TrainingError(
             f'Training has diverged (noticed at step {step}): {"; ".join(found)}. '
-            f'Start again from an earlier checkpoint and {self._advice(losses, first)}.'
+            'The last checkpoint is intact: go on from it by --resume, and '
+            f'{self._advice(losses, first)}.'
         )
 
     def warnings_of_losses(self, losses: Mapping[str, float]) -> list[str]:
@@ -158,8 +170,9 @@ class Watch:
         raise TrainingError(
             f'The generator has collapsed: since step {looks[0]} it gives the same few pictures '
             f'for all inputs (translated frames differ {ratio:.0%} as much as their inputs do, '
-            f'{reused:.0%} look like that of an unrelated input). {_COLLAPSE_ADVICE} Go on from a '
-            f'checkpoint before step {looks[0]}.'
+            f'{reused:.0%} look like that of an unrelated input). {_COLLAPSE_ADVICE} A lower '
+            f'rate can be tried by --resume, after removing the checkpoints from step {looks[0]} '
+            'on; the rest needs a new run.'
         )
 
     def _is_new(self, key: str, holds: bool) -> bool:
@@ -196,7 +209,7 @@ class Watch:
             advice.append(f'lower optimiser.learning_rate (now {rate:g}) to a half')
         kind = self._adversarial_kind()
         if kind and kind != 'lsgan':
-            advice.append(f'try the adversarial loss lsgan instead of {kind}')
+            advice.append(f'in a new run try the adversarial loss lsgan instead of {kind}')
         if 0 <= first <= 1:
             advice.append('look at the images, too, as it was so from the first step')
         return ', '.join(advice[:-1]) + (' and ' if advice[1:] else '') + advice[-1]

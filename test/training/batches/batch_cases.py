@@ -70,10 +70,11 @@ def options(tmp_path: Path, **changes):
     return DataOptions(**values | {'cache_folder': str(tmp_path / 'cache')} | changes)
 
 
-def opened(tmp_path, kind='unpaired', batch_size=1, seed=0, size_multiple=4, **changes):
+def opened(tmp_path, kind='unpaired', batch_size=1, seed=0, size_multiple=4, classes=0, **changes):
     return open_training_data(
-        options(tmp_path, **changes), kind, batch_size, seed, size_multiple=size_multiple
-    )
+        options(tmp_path, **changes), kind, batch_size, seed,
+        size_multiple=size_multiple, classes=classes,
+    )  # fmt: skip
 
 
 def levels(images):

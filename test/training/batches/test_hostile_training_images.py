@@ -5,6 +5,7 @@ import cv2
 import numpy as np
 import pytest
 from batch_cases import (
+    SIZE,
     coded,
     coded_ids,
     levels,
@@ -303,6 +304,35 @@ def test_unreadable_held_out_images_are_replaced_by_the_next(tmp_path, kind):
     (tmp_path / 'test_sim/002.png').write_bytes(b'x')
     with pytest.raises(DataError, match='None of 3 images that are held out can be read'):
         data.held_out_sim[0]
+
+
+def test_held_out_images_of_which_none_is_readable_are_refused_at_once(tmp_path):
+    write_folders(tmp_path)
+    (tmp_path / 'tests').mkdir()
+    (tmp_path / 'tests/000.png').write_bytes(b'x')
+    with pytest.raises(DataError, match='None of 1 images that are held out can be read'):
+        opened(tmp_path, test_real=str(tmp_path / 'tests'))
+
+
+@CACHE
+def test_unknown_class_ids_are_found_at_once(tmp_path, cache):
+    write_folders(tmp_path, sim=4)
+    ids = np.zeros(SIZE[::-1], np.uint8)
+    for number, (value, other) in {0: (1, 255), 2: (2, 0), 3: (7, 3)}.items():
+        ids[:2], ids[2:4] = value, other
+        write_mask(tmp_path / f'masks/{number:03d}.png', ids)
+    masks = {'masks': str(tmp_path / 'masks'), 'cache': cache}
+    for _ in range(2):  # The second time from the cache.
+        with pytest.raises(
+            DataError, match=r'ids \[3, 7\], the first .*masks/003\.png.* 0\.\.2 or'
+        ):
+            opened(tmp_path, classes=3, **masks)
+    assert opened(tmp_path, classes=8, **masks).batch(0).sim_mask is not None
+    assert opened(tmp_path, **masks)
+    (tmp_path / 'masks/003.png').write_bytes(b'')
+    assert opened(tmp_path, classes=3, **masks)
+    with pytest.raises(DataError, match=r'ids \[2\]'):
+        opened(tmp_path, classes=2, **masks)
 
 
 def test_held_out_images_are_a_sequence(tmp_path):

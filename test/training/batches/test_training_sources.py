@@ -251,3 +251,13 @@ def test_the_description_tells_one_list_of_files_from_another(tmp_path):
     assert checksum() == before
     (tmp_path / 'sim/000.png').rename(tmp_path / 'sim/002.png')
     assert checksum() != before
+
+
+@pytest.mark.parametrize(
+    ('sim', 'real'), [('a', 'a'), ('a', 'a/b'), ('a/b', 'a'), ('a/../a', 'a')]
+)
+def test_one_folder_within_the_other_is_refused(tmp_path, sim, real):
+    write(tmp_path / 'a/0.png', coded(0))
+    write(tmp_path / 'a/b/1.png', coded(1))
+    with pytest.raises(ConfigError, match='would belong to both domains'):
+        opened(tmp_path, sim=str(tmp_path / sim), real=str(tmp_path / real))

@@ -12,6 +12,7 @@ from sim2real_ros.training.engine.checkpoint import (
     METADATA_KEY,
     Best,
     CheckpointFacts,
+    WatchMemory,
     checkpoint_steps,
     load_tensors,
     read_facts,
@@ -27,6 +28,7 @@ FACTS = CheckpointFacts(
     elapsed_s=1.5,
     loss_counts={'cycle': 3},
     scaler={'scale': 65536.0},
+    watch=WatchMemory((100, 200), {'discriminator': 3}, ('diversity',)),
 )
 
 

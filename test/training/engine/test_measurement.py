@@ -228,10 +228,17 @@ def test_measurement_compares_pairs(quick):
     assert Measurement(sim, sim, paired=True)(Shift())['psnr'] == 100
 
 
-def test_measurement_refuses_pairs_of_different_size(quick):
-    real = [image[:16] for image in images(3, 1)]
-    with pytest.raises(TrainingError, match='pairs of equal size'):
-        Measurement(images(3, 1), real, paired=True)(Shift())
+def test_measurement_leaves_out_pairs_of_different_size(quick):
+    sim = images(3, 1)
+    real = [*shifted(sim[:2], 10), sim[2][:16]]
+    measurement = Measurement(sim, real, paired=True)
+    expected = Measurement(sim[:2], real[:2], paired=True)(Shift())['psnr']
+    for _ in range(2):
+        assert measurement(Shift())['psnr'] == pytest.approx(expected, abs=1e-9)
+    assert [note for note in measurement.notes if 'differ in size' in note] == [
+        'psnr leaves out held-out pairs whose images differ in size'
+    ]
+    assert 'psnr' not in Measurement(sim, [x[:16] for x in sim], paired=True)(Shift())
 
 
 def test_measurement_refuses_outputs_of_another_size(quick):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_training import (
     TinyConfig,
+    TinyMeasurement,
     assert_same_result,
     install,
     lines_without_time,
@@ -18,9 +19,11 @@ from tiny_training import (
 )
 
 from sim2real_ros.errors import TrainingError
-from sim2real_ros.training.engine import loop
+from sim2real_ros.training.engine import loop, watch
 from sim2real_ros.training.engine.checkpoint import checkpoint_steps, load_tensors
 from sim2real_ros.training.engine.loop import Machine, train
+from sim2real_ros.training.engine.metrics_log import read_metrics
+from sim2real_ros.training.options import DataOptions, OptimiserOptions, ScheduleOptions
 
 CPU = Machine('cpu')
 
@@ -100,23 +103,37 @@ def test_killed_within_a_checkpoint_it_goes_on_from_the_one_before(tmp_path, ref
     assert_same_result(folder, reference)
 
 
+class Sender(loop.Silent):
+    """Sends this process a signal after a step."""
+
+    def __init__(self, number, step):
+        self._number, self._step = number, step
+
+    def advance(self, step):
+        if step == self._step:
+            os.kill(os.getpid(), self._number)
+
+
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_a_checkpoint(tmp_path, reference, number):
     folder = tmp_path / 'run'
 
-    class Sender(loop.Silent):
-        def advance(self, step):
-            if step == 7:
-                os.kill(os.getpid(), number)
-
     handlers = signal.getsignal(number)
-    done = train(TinyConfig(), folder, machine=CPU, progress=Sender())
+    done = train(TinyConfig(), folder, machine=CPU, progress=Sender(number, 7))
     assert signal.getsignal(number) is handlers
     # The signal came after step 7 was noted; the step that was begun is finished.
     assert (done.stopped_by, done.latest.step) == ('signal', 8)
     done = train(TinyConfig(), folder, machine=CPU, resume=True)
     assert (done.stopped_by, done.latest.step) == ('', 12)
     assert_same_result_but_kept(folder, reference)
+
+
+def test_bf16_goes_on_exactly_too(tmp_path):
+    config, folder = TinyConfig(precision='bf16-mixed'), tmp_path / 'run'
+    train(config, tmp_path / 'whole', machine=CPU)
+    assert train(config, folder, machine=CPU, progress=Sender(signal.SIGINT, 6)).stopped_by
+    train(config, folder, machine=CPU, resume=True)
+    assert_same_result_but_kept(folder, tmp_path / 'whole')
 
 
 def assert_same_result_but_kept(folder, reference):
@@ -158,7 +175,15 @@ def test_reports_and_folders_may_change(tmp_path):
         ({'seed': 1}, 'seed'),
         ({'dropout': 0.1}, 'dropout'),
         ({'ema_decay': 0.0}, 'ema_decay'),
-        ({'precision': 'fp32'}, 'precision'),
+        (
+            {'schedule': ScheduleOptions('steps', 1, 0, decay_interval=9)},
+            'schedule.decay_interval',
+        ),
+        ({'optimiser': OptimiserOptions(weight_decay=0.1)}, 'optimiser.weight_decay'),
+        (
+            {'discriminator_optimiser': OptimiserOptions(betas=(0.9, 0.999))},
+            'discriminator_optimiser.betas',
+        ),
     ],
 )
 def test_what_changes_the_past_is_refused(tmp_path, change, key):
@@ -166,6 +191,41 @@ def test_what_changes_the_past_is_refused(tmp_path, change, key):
     train(short, tmp_path, machine=CPU)
     with pytest.raises(TrainingError, match=f'cannot go on with another {key}:'):
         train(replace(short, **change), tmp_path, machine=CPU, resume=True)
+
+
+def test_what_helps_a_run_that_has_diverged_may_change(tmp_path):
+    config = TinyConfig(schedule=ScheduleOptions('steps', 2, 0))
+    train(config, tmp_path, machine=CPU)
+    config = replace(config, schedule=ScheduleOptions('steps', 4, 0), precision='bf16-mixed')
+    config = replace(config, optimiser=OptimiserOptions(1e-5))
+    config = replace(config, discriminator_optimiser=OptimiserOptions(3e-5))
+    assert train(config, tmp_path, machine=CPU, resume=True).latest.step == 4
+    rates = read_metrics(tmp_path / 'metrics.jsonl')[-2]['learning_rates']
+    assert rates['generator'] == 1e-5
+    log = (tmp_path / 'run.log').read_text()
+    assert 'until now it was fp32: results differ a little from here on' in log
+
+
+def test_what_the_watch_has_counted_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(TinyMeasurement, 'watched', lambda *_: {'diversity': 0.0})
+    monkeypatch.setattr(watch, 'COLLAPSE_PATIENCE_STEPS', 6)
+    config = with_report(TinyConfig(), sample_interval=3, evaluation_interval=0)
+    assert train(config, tmp_path, machine=CPU, progress=Sender(signal.SIGINT, 6)).stopped_by
+    with pytest.raises(TrainingError, match='has collapsed: since step 3'):
+        train(config, tmp_path, machine=CPU, resume=True)
+    assert (tmp_path / 'run.log').read_text().count('Mode collapse?') == 1
+
+
+def test_it_goes_on_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = TinyConfig(data=DataOptions(root='data', sim='~nobody-of-this-name/sim'))
+    config = replace(config, schedule=ScheduleOptions('steps', 1, 0))
+    run = train(config, 'run', machine=CPU)
+    assert run.config.data.root == str(tmp_path / 'data')
+    assert run.config.data.sim == str(tmp_path / '~nobody-of-this-name/sim')
+    monkeypatch.chdir('/')
+    longer = replace(run.config, schedule=ScheduleOptions('steps', 2, 0))
+    assert train(longer, tmp_path / 'run', machine=CPU, resume=True).latest.step == 2
 
 
 def test_other_data_is_refused(tmp_path):

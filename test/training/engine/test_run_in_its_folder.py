@@ -4,10 +4,13 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny_training import (
+    Notes,
     TinyConfig,
     TinyMeasurement,
     TinyMethod,
@@ -21,10 +24,11 @@ from sim2real_ros.errors import ConfigError, DataError, TrainingError
 from sim2real_ros.training.engine.checkpoint import checkpoint_path, checkpoint_steps, load_tensors
 from sim2real_ros.training.engine.loop import Machine, train
 from sim2real_ros.training.engine.metrics_log import MetricsLog, read_metrics
-from sim2real_ros.training.engine.progress import Silent
 from sim2real_ros.training.engine.run import load_generator, open_run
 from sim2real_ros.training.engine.run_folder import RunFolder
+from sim2real_ros.training.losses.region import Region
 from sim2real_ros.training.methods import METHODS
+from sim2real_ros.training.options import ExtraLossOptions
 
 CPU = Machine('cpu')
 
@@ -34,14 +38,6 @@ def _tiny(monkeypatch):
     install(monkeypatch)
     with one_thread():
         yield
-
-
-class Notes(Silent):
-    def __init__(self):
-        self.texts = []
-
-    def note(self, text):
-        self.texts.append(text)
 
 
 def kid_by_step(monkeypatch, values):
@@ -166,6 +162,22 @@ def test_generators_are_loaded_averaged(tmp_path, monkeypatch):
         load_generator(run, 7)
 
 
+def test_generators_are_loaded_though_files_of_training_are_gone(tmp_path, monkeypatch):
+    class Masked(TinyMethod):
+        def __init__(self, config):
+            super().__init__(config)
+            self.region = Region(config.extra_losses)
+
+    monkeypatch.setitem(METHODS, 'tiny', Masked)
+    mask = tmp_path / 'mask.png'
+    assert cv2.imwrite(str(mask), np.full((4, 4), 255, np.uint8))
+    config = replace(TinyConfig(), extra_losses=ExtraLossOptions(region_mask=str(mask)))
+    run = train(config, tmp_path / 'run', machine=CPU)
+    mask.unlink()
+    tensors = load_tensors(run.best.path)
+    assert torch.equal(load_generator(run)[0].weight, tensors['average.0.weight'])
+
+
 def test_a_used_folder_is_refused(tmp_path):
     train(TinyConfig(), tmp_path / 'run', machine=CPU)
     with pytest.raises(TrainingError, match=r'holds a run already: continue it \(--resume'):
@@ -190,6 +202,10 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
         other.lock()
         with pytest.raises(TrainingError, match='Another process trains in'):
             train(TinyConfig(), tmp_path / 'run', machine=CPU)
+        # It is still locked: the second one must not have removed anything.
+        with pytest.raises(TrainingError, match='Another process trains in'):
+            train(TinyConfig(), tmp_path / 'run', machine=CPU)
+        assert (tmp_path / 'run' / '.lock').exists()
     assert not (tmp_path / 'run').exists()
 
 

@@ -5,6 +5,7 @@ import torch
 
 from sim2real_ros.errors import TrainingError
 from sim2real_ros.training.engine.sample_sheet import sample_sheet, write_sample_sheet
+from sim2real_ros.training.engine.samples import sample_frames
 
 GAP, CAPTION = 4, 18
 
@@ -17,6 +18,17 @@ def cell(sheet, row, column, height=20, width=30):
     top = GAP + row * (height + GAP + CAPTION)
     left = GAP + column * (width + GAP)
     return sheet[top : top + height, left : left + width]
+
+
+def test_sample_frames_of_different_sizes_are_cut_to_a_common_one():
+    rows, columns = np.mgrid[:24, :40]
+    image = np.dstack([rows, columns, rows]).astype(np.uint8)
+    sim, real = [image[:, :32], image[:16]], [image, image, image]
+    (first, _), (second, last) = sample_frames(sim, real, 5)
+    assert {each.shape for each in (first, second, last)} == {(16, 32, 3)}
+    np.testing.assert_array_equal(first, image[4:20, :32])
+    np.testing.assert_array_equal(second, image[:16, 4:36])
+    np.testing.assert_array_equal(last, image[4:20, 4:36])
 
 
 def test_sample_sheet_puts_frames_in_rows_and_titles_in_columns():

@@ -22,6 +22,7 @@ from tiny_training import (
 from sim2real_ros.errors import TrainingError
 from sim2real_ros.training.engine.checkpoint import load_tensors, save_checkpoint
 from sim2real_ros.training.engine.loop import Machine, train
+from sim2real_ros.training.engine.processes import make_fabric
 from sim2real_ros.training.engine.run import open_run
 from sim2real_ros.training.engine.training_state import TrainingState
 
@@ -155,6 +156,24 @@ def test_every_precision_trains(tmp_path, precision):
     assert {tensor.dtype for tensor in tensors.values()} == {torch.float32}
     longer = replace(config, schedule=replace(config.schedule, constant=8))
     assert train(longer, tmp_path, machine=Machine('cpu'), resume=True).latest.step == 8
+
+
+@pytest.mark.parametrize(
+    ('answers', 'expected'),
+    [
+        ({'_is_avx512_bf16_supported': True, '_is_amx_tile_supported': False}, 'bf16-mixed'),
+        ({'_is_avx512_bf16_supported': False, '_is_amx_tile_supported': True}, 'bf16-mixed'),
+        ({'_is_avx512_bf16_supported': False, '_is_amx_tile_supported': False}, 'fp32'),
+        ({}, 'fp32'),
+    ],
+)
+def test_auto_is_bf16_where_the_processor_has_it(monkeypatch, answers, expected):
+    for name in ('_is_avx512_bf16_supported', '_is_amx_tile_supported'):
+        monkeypatch.delattr(torch.cpu, name, raising=False)
+        if name in answers:
+            monkeypatch.setattr(torch.cpu, name, lambda name=name: answers[name], raising=False)
+    assert make_fabric(Machine('cpu'), 'auto')[1] == expected
+    assert make_fabric(Machine('cpu'), 'fp32')[1] == 'fp32'
 
 
 def test_the_scaler_of_fp16_is_kept():

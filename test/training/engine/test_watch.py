@@ -183,6 +183,22 @@ def test_watch_hints_at_a_discriminator_that_won(watch):
     assert len(watch.warnings_of_losses(won)) == 1
 
 
+def test_watch_remembers_over_an_interruption(watch, config):
+    won, flat = {'discriminator': 0.001}, {'diversity': 0.05, 'reused': 0.3}
+    for _ in range(WON_PATIENCE_LOOKS - 1):
+        watch.warnings_of_losses(won)
+    assert len(watch.warnings_of_metrics(500, flat)) == 1
+    watch.warnings_of_metrics(600, flat)
+    resumed = Watch(config, 'fp32', watch.memory())
+    assert resumed.memory() == watch.memory()
+    assert len(resumed.warnings_of_losses(won)) == 1
+    with pytest.raises(TrainingError, match='has collapsed: since step 500'):
+        resumed.warnings_of_metrics(500 + COLLAPSE_PATIENCE_STEPS, flat)
+    # What was said before is not said again.
+    resumed = Watch(config, 'fp32', watch.memory())
+    assert resumed.warnings_of_metrics(700, flat) == []
+
+
 def test_watch_does_not_take_a_short_win_for_a_victory(watch):
     for number in range(5 * WON_PATIENCE_LOOKS):
         value = 0.4 if number % WON_PATIENCE_LOOKS == 0 else 0.001

@@ -16,6 +16,7 @@ from sim2real_ros.training.batches.batch import Batch
 from sim2real_ros.training.engine import loop, recorder
 from sim2real_ros.training.engine.checkpoint import load_tensors
 from sim2real_ros.training.engine.metrics_log import TIME_FIELDS, read_metrics
+from sim2real_ros.training.engine.progress import Silent
 from sim2real_ros.training.methods import METHODS
 from sim2real_ros.training.methods.method import Method
 from sim2real_ros.training.options import ReportOptions, ScheduleOptions, TrainingConfig
@@ -27,6 +28,7 @@ SIZE_PX = 8
 @dataclass(frozen=True)
 class TinyConfig(TrainingConfig):
     method: str = 'tiny'
+    precision: str = 'fp32'  # Not what this machine does best: results are compared.
     pool_size: int = 3
     dropout: float = 0.5
     ema_decay: float = 0.9
@@ -90,7 +92,9 @@ class TinyMethod(Method):
 class TinyData:
     """Random images; the sample's number decides them."""
 
-    def __init__(self, options, kind, batch_size, seed, *, size_multiple, progress=None):
+    def __init__(
+        self, options, kind, batch_size, seed, *, size_multiple, classes=0, progress=None
+    ):
         self.batch_size, self.seed = batch_size, seed
         self.images_per_epoch = 5
         self.held_out_sim = [self.image(1000 + i) for i in range(3)]
@@ -127,6 +131,16 @@ class TinyMeasurement:
 
     def watched(self, generator):
         return {}
+
+
+class Notes(Silent):
+    """Keeps what the user is told."""
+
+    def __init__(self):
+        self.texts = []
+
+    def note(self, text):
+        self.texts.append(text)
 
 
 def install(monkeypatch=None):

@@ -1,0 +1,32 @@
+"""What should be known about losses that look at a part of the picture only."""
+
+from sim2real_ros.training.options import DataOptions, TrainingConfig
+
+
+def region_notes(config: TrainingConfig) -> list[str]:
+    """Say where the region of ``extra_losses`` is not where somebody may think.
+
+    It belongs to the pictures as the networks see them, so it moves over the scene with random
+    crops, and stays where it is when the picture is mirrored.
+    """
+    extra, notes = config.extra_losses, []
+    names = [name for name in ('region_top', 'region_mask') if getattr(extra, name)]
+    if names and _crops_move(config.data):
+        notes.append(
+            f'extra_losses.{names[0]} belongs to the crop, not to the scene: with preprocess '
+            f'{config.data.preprocess!r} its place in the scene changes from crop to crop. Use '
+            "preprocess 'resize', or data.skip_top for the upper part"
+        )
+    if extra.region_mask and config.data.flip:
+        notes.append(
+            'extra_losses.region_mask is not mirrored with the images: unless it is symmetric, '
+            'set data.flip to false'
+        )
+    return notes
+
+
+def _crops_move(data: DataOptions) -> bool:
+    """Tell whether crops may lie in different places; of unscaled images nobody knows."""
+    if data.preprocess == 'resize-and-crop':
+        return data.crop_size != data.load_size
+    return data.preprocess.endswith('crop')
