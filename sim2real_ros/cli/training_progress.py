@@ -3,7 +3,8 @@
 import shlex
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -11,6 +12,11 @@ if TYPE_CHECKING:
 
 INTERVAL_S = {True: 0.25, False: 15.0}
 """Time between reports, by whether there is a terminal."""
+
+_NO_NEARER = (
+    'still no nearer to the real frames than the untranslated ones: train longer, or see '
+    'docs/training.md'
+)
 
 
 class TrainingProgress:
@@ -33,6 +39,7 @@ class TrainingProgress:
         self._terminal = self._stream.isatty()
         self._live = None if quiet or not self._terminal else _live_line(self._stream)
         self._first, self._total, self._numbers = 0, 0, ''
+        self._begun = False
         self._started = self._shown = time.monotonic()
 
     def prepare(self, what: str, done: int, total: int) -> None:
@@ -42,7 +49,7 @@ class TrainingProgress:
 
     def begin(self, step: int, total_steps: int, images_per_step: int) -> None:
         """Start the clock."""
-        self._first, self._total = step, total_steps
+        self._begun, self._first, self._total = True, step, total_steps
         self._started = time.monotonic()
 
     def advance(self, step: int) -> None:
@@ -51,6 +58,17 @@ class TrainingProgress:
             elapsed_s = time.monotonic() - self._started
             line = progress_line(self._method, self._first, step, self._total, elapsed_s)
             self._show(line + self._numbers)
+
+    @contextmanager
+    def paused(self, what: str = '') -> Iterator[None]:
+        """Leave the time that is spent inside out of rate and time left; show what is done."""
+        if what:
+            self._show(what)
+        before = time.monotonic()
+        try:
+            yield
+        finally:
+            self._started += time.monotonic() - before
 
     def log(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
         """Keep the losses for the line; show measurements at once."""
@@ -87,8 +105,10 @@ class TrainingProgress:
             self._live.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        """Leave the last line where it is."""
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leave the last line where it is; say if the run was interrupted before it began."""
+        if kind is KeyboardInterrupt and not self._begun:
+            self.note('nothing of the run was written yet')
         if self._live:
             self._live.stop()
 
@@ -116,17 +136,20 @@ def describe_end(run: 'Run') -> list[str]:
     """Say where the results of a run are, and what can be done with them."""
     folder, best = shlex.quote(str(run.folder)), run.best.facts.best
     why = {'': 'finished', 'time': 'time is over', 'signal': 'stopped'}[run.stopped_by]
-    measured = ''
+    measured, hint = '', []
     if best and best.step == run.best.step:
         measured = f' ({best.metric} {best.value:.4g}'
         before = run.best.facts.metrics.get(f'{best.metric}_before')
         measured += ')' if before is None else f', {before:.4g} without translation)'
+        if best.metric == 'kid' and before is not None and best.value >= before:
+            hint = [_NO_NEARER]
     go_on = [f'go on:            sim2real train --resume {folder}'] if run.stopped_by else []
     return [
         f'{why} after step {run.latest.step}',
         f'best checkpoint:  {run.best.path}{measured}',
         f'sample sheets:    {run.folder / "samples"}',
         *go_on,
+        *hint,
         f'export it:        sim2real export {folder} -o {shlex.quote(run.folder.name)}.onnx',
     ]
 

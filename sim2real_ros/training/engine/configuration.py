@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import re
-import types
-import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,15 +10,22 @@ from typing import Any
 
 import yaml
 
-from sim2real_ros.config import from_mapping, load_yaml_mapping, parse_yaml_mapping
+from sim2real_ros.config import load_yaml_mapping
 from sim2real_ros.errors import ConfigError
 from sim2real_ros.files import sha256_of_bytes, write_atomically
 from sim2real_ros.resources import share_folders
+from sim2real_ros.training.engine.configuration_layers import (
+    Layer,
+    Values,
+    built,
+    changed,
+    check_keys,
+    joined,
+    override_layer,
+    plain,
+)
 from sim2real_ros.training.methods import METHODS
 from sim2real_ros.training.options import TrainingConfig
-
-Values = dict[str, Any]
-Layer = tuple[str, Mapping[str, Any]]
 
 _SHIPPED = 'config/train/{}.yaml'
 
@@ -28,24 +33,28 @@ _DATA_PATHS = ('root', 'sim', 'real', 'test_sim', 'test_real', 'masks', 'cache_f
 _OWN_PATHS = ('vgg_weights',)
 """Names of fields that are paths: of the data, and of methods' own."""
 
-_EXPONENT = re.compile(r'[-+]?\d+(\.\d*)?[eE][-+]?\d+')
-"""Floats such as 1e-4, which YAML 1.1 takes for text."""
-
 
 def load_config(
-    method: str = '', path: str | Path | None = None, overrides: Sequence[str] = ()
+    method: str = '',
+    path: str | Path | None = None,
+    overrides: Sequence[str | Layer] = (),
+    *,
+    beneath: Sequence[Layer] = (),
 ) -> TrainingConfig:
     """Put the configuration of a run together; what comes later wins.
 
     The method's own defaults, ``config/train/<method>.yaml``, the file, the overrides. Nested
-    mappings are merged, so each of them says only what differs.
+    mappings are merged, so each of them says only what differs. Where one of them names another
+    generator or discriminator, what those before it say of that network does not hold any more,
+    but for ``initialisation`` and ``norm``; the overrides count as one.
 
     Args:
         method: A key of METHODS, or the name of a file in ``config/train``; '' = what the file
             says.
         path: YAML file of differences, or the complete ``config.yaml`` of a run.
         overrides: ``key=value`` with a dotted key and a YAML value, such as
-            ``generator.filters=32``.
+            ``generator.filters=32``; or layers, of options that stand for keys.
+        beneath: Layers that the file and the overrides win over.
 
     Raises:
         ConfigError: No such method, an unknown key (the message names the nearest one), a value
@@ -62,18 +71,18 @@ def load_config(
     key = str(shipped[0][1].get('method', name) if shipped else name)
     if key not in METHODS:
         raise ConfigError(f'No method {key!r}; expected one of {", ".join(method_names())}.')
-    return _join(METHODS[key].Config, [*shipped, *file], overrides, names=(name, key))
+    layers = [*beneath, *file]
+    return _join(METHODS[key].Config, layers, overrides, (name, key), shipped=shipped)
 
 
-def changed_config(config: TrainingConfig, overrides: Sequence[str]) -> TrainingConfig:
+def changed_config(config: TrainingConfig, overrides: Sequence[str | Layer]) -> TrainingConfig:
     """Return a configuration with some values replaced.
 
     Raises:
         ConfigError: As ``load_config``.
     """
-    return _join(
-        type(config), [('configuration', to_mapping(config))], overrides, (config.method,)
-    )
+    before = [('configuration', to_mapping(config))]
+    return _join(type(config), (), overrides, (config.method,), shipped=before)
 
 
 def method_names() -> list[str]:
@@ -86,9 +95,14 @@ def method_names() -> list[str]:
 
 def to_mapping(config: TrainingConfig) -> Values:
     """Return all values, nested, as YAML and JSON can hold them."""
-    values = _plain(dataclasses.asdict(config))
+    values = plain(dataclasses.asdict(config))
     assert isinstance(values, dict)
     return values
+
+
+def to_yaml(config: TrainingConfig) -> str:
+    """Return all values as a YAML file that ``load_config`` takes."""
+    return yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True)
 
 
 def write_config(config: TrainingConfig, path: Path) -> None:
@@ -97,8 +111,7 @@ def write_config(config: TrainingConfig, path: Path) -> None:
     Raises:
         DataError: The disk refuses.
     """
-    text = yaml.safe_dump(to_mapping(config), sort_keys=False, allow_unicode=True)
-    write_atomically(path, text.encode())
+    write_atomically(path, to_yaml(config).encode())
 
 
 def read_config(path: Path) -> TrainingConfig:
@@ -139,7 +152,7 @@ def config_sha256(config: TrainingConfig) -> str:
 
 def changed_keys(before: TrainingConfig, after: TrainingConfig) -> list[str]:
     """List the dotted keys whose values differ."""
-    return _changed(to_mapping(before), to_mapping(after), '')
+    return _changed_keys(to_mapping(before), to_mapping(after), '')
 
 
 def _shipped_layer(name: str) -> list[Layer]:
@@ -154,79 +167,29 @@ def _shipped_layer(name: str) -> list[Layer]:
 def _join(
     cls: type[TrainingConfig],
     layers: Sequence[Layer],
-    overrides: Sequence[str],
+    overrides: Sequence[str | Layer],
     names: Sequence[str],
+    *,
+    shipped: Sequence[Layer] = (),
 ) -> TrainingConfig:
-    """Merge the layers upon the defaults of ``cls``, whose method goes by any of the names."""
+    """Merge the layers upon the defaults of ``cls``, whose method goes by any of the names.
+
+    What is wrong with the result is never the fault of a shipped layer.
+    """
+    given = [override_layer(each) if isinstance(each, str) else each for each in overrides]
+    for layer in (*shipped, *layers, *given):
+        check_keys(cls, layer)
+        where, found = layer[0], layer[1].get('method', names[0])
+        if found not in names:
+            raise ConfigError(f'{where}: the method is {found!r}, not {names[0]!r}.')
     values = to_mapping(cls())  # type: ignore[call-arg]
-    layers = [*layers, *(_override_layer(text) for text in overrides)]
-    for where, layer in layers:
-        _check_keys(cls, layer, where)
-        if layer.get('method', names[0]) not in names:
-            raise ConfigError(f'{where}: the method is {layer["method"]!r}, not {names[0]!r}.')
-        differences = {key: value for key, value in layer.items() if key != 'method'}
-        values = _merged(values, _with_base_of_optional(values, differences))
-    where = ', '.join(dict.fromkeys(where for where, _ in layers))
-    return from_mapping(cls, values, where or f'defaults of {names[0]}')
+    for each in (*(layer for _, layer in (*shipped, *layers)), joined(given)):
+        differences = {key: value for key, value in each.items() if key != 'method'}
+        values = changed(values, differences)
+    return built(cls, values, [*layers, *given])
 
 
-def _check_keys(cls: type[Any], layer: Mapping[str, Any], where: str) -> None:
-    """Refuse unknown keys while it is known where they come from; values are checked later."""
-    hints = typing.get_type_hints(cls)
-    for key, value in layer.items():
-        if key not in hints:
-            # For its message, which names the nearest key.
-            from_mapping(cls, {key: value}, where)
-        if (nested := _nested_class(hints[key])) and isinstance(value, Mapping):
-            _check_keys(nested, value, f'{where}: {key}')
-
-
-def _with_base_of_optional(values: Values, layer: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Let a first word about the discriminator's optimiser differ from the generator's."""
-    key = 'discriminator_optimiser'
-    if values.get(key) is None and isinstance(layer.get(key), Mapping):
-        base = _merged(values['optimiser'], layer.get('optimiser', {}))
-        return {**layer, key: _merged(base, layer[key])}
-    return layer
-
-
-def _override_layer(text: str) -> Layer:
-    key, equals, value = text.partition('=')
-    where = f'--set {key}'
-    if not equals:
-        raise ConfigError(f'--set {text!r}: expected key=value, such as generator.filters=32.')
-    try:
-        parsed: Any = parse_yaml_mapping(f'value: {value}'.encode(), where)['value']
-    except UnicodeEncodeError as error:
-        raise ConfigError(f'{where}: {value!r} is no UTF-8; rename it.') from error
-    for name in reversed(key.strip().split('.')):
-        parsed = {name: parsed}
-    return where, parsed
-
-
-def _nested_class(hint: Any) -> type[Any] | None:
-    """Return the dataclass that a field holds, also where it may be None."""
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    return next((x for x in options if isinstance(x, type) and dataclasses.is_dataclass(x)), None)
-
-
-def _merged(base: Any, change: Any) -> Any:
-    if isinstance(base, Mapping) and isinstance(change, Mapping):
-        return {**base, **{key: _merged(base.get(key), change[key]) for key in change}}
-    if isinstance(base, float) and isinstance(change, str) and _EXPONENT.fullmatch(change):
-        return float(change)
-    if isinstance(base, list) and isinstance(change, list) and len(base) == len(change):
-        return [_merged(*pair) for pair in zip(base, change, strict=True)]
-    return change
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
-
-
-def _changed(before: Any, after: Any, where: str) -> list[str]:
+def _changed_keys(before: Any, after: Any, where: str) -> list[str]:
     if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
         return [] if before == after else [where]
     keys = dict.fromkeys([*before, *after])
@@ -234,5 +197,5 @@ def _changed(before: Any, after: Any, where: str) -> list[str]:
     return [
         changed
         for key in keys
-        for changed in _changed(before.get(key), after.get(key), f'{prefix}{key}')
+        for changed in _changed_keys(before.get(key), after.get(key), f'{prefix}{key}')
     ]

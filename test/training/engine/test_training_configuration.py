@@ -1,3 +1,4 @@
+import re
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -15,7 +16,12 @@ from sim2real_ros.training.engine.configuration import (
     write_config,
 )
 from sim2real_ros.training.methods import METHODS
-from sim2real_ros.training.options import GeneratorOptions, OptimiserOptions
+from sim2real_ros.training.options import (
+    DiscriminatorOptions,
+    GeneratorOptions,
+    Initialisation,
+    OptimiserOptions,
+)
 
 
 @dataclass(frozen=True)
@@ -93,6 +99,15 @@ def test_numbers_are_read_as_people_write_them(text, value):
         ('method=cyclegan', "the method is 'cyclegan', not 'tiny'"),
         ('data.root=[', 'is not valid YAML'),
         ('=1', 'unknown key'),
+        (
+            'crop_size=64',
+            "^--set crop_size: unknown key 'crop_size'. Did you mean 'data.crop_size'",
+        ),
+        (
+            'generator.crop_siz=64',
+            "generator: unknown key 'crop_siz'. Did you mean 'data.crop_size'",
+        ),
+        ('filters=3', r"Did you mean 'generator.filters' or 'discriminator.filters'\?"),
     ],
 )
 def test_a_wrong_override_is_named(override, message):
@@ -143,3 +158,59 @@ def test_changes_are_listed_by_dotted_key():
         'seed',
     ]
     assert changed_keys(config, config) == []
+
+
+def test_another_network_begins_anew_but_for_norm_and_initialisation(tmp_path):
+    file = tmp_path / 'my.yaml'
+    file.write_text('generator: {blocks: 6, initialisation: {gain: 0.5}}\nbatch_size: 2\n')
+    kept = {'norm': 'batch', 'initialisation': Initialisation(gain=0.5)}
+    config = load_config('tiny', file, ['generator.filters=8', 'generator.name=resnet'])
+    assert config.generator == GeneratorOptions(name='resnet', filters=8, **kept)
+    assert config.batch_size == 2
+    refiner = load_config('tiny', file, ['generator.name=refiner']).generator
+    assert refiner == GeneratorOptions(name='refiner', initialisation=Initialisation(gain=0.5))
+    # The same name is no change, and what stands beside the name stays.
+    assert load_config('tiny', file, ['generator.name=unet']).generator.blocks == 6
+    file.write_text('generator: {name: resnet, blocks: 6}\n')
+    assert load_config('tiny', file).generator == GeneratorOptions(
+        name='resnet', blocks=6, norm='batch'
+    )
+    file.write_text('discriminator: {layers: 2, norm: none}\n')
+    pixel = load_config('tiny', file, ['discriminator.name=pixel']).discriminator
+    assert pixel == DiscriminatorOptions(name='pixel', norm='none')
+
+
+def test_a_wrong_value_is_blamed_on_what_set_it(tmp_path):
+    file = tmp_path / 'my.yaml'
+
+    def blamed(content, overrides, message):
+        file.write_text(content)
+        with pytest.raises(ConfigError, match='^' + message.format(re.escape(str(file)))):
+            load_config('tiny', file, ['data.workers=1', *overrides])
+
+    crop = ('--crop', {'data': {'crop_size': [2, 2]}})
+    load = ('--load', {'data': {'load_size': [8]}})
+    blamed('seed: 1.5', ['pool_size=2'], '{}: seed: expected int, found 1.5')
+    blamed('seed: 1.5', ['seed=x'], "--set seed: seed: expected int, found 'x'")
+    blamed('data: {root: x}', [crop], '--crop: data: load_size and crop_size are')
+    blamed('data: {crop_size: [8, 8]}', [crop], '{}, --crop: data: load_size and crop_size are')
+    blamed('seed: 1', [load], '--load: data: load_size: expected 2 values')
+    blamed('data: {load_size: [8, x]}', [], r'{}: data: load_size\[1\]: expected int')
+    blamed('extra_losses: {semantic_weight: 1}', [], '{}: extra_losses: semantic_weight needs')
+    blamed('optimiser: {betas: [2, 0]}', [], '{}: optimiser: betas must lie')
+    blamed('batch_size: 0', ['seed=1'], '{}: batch_size must be positive')
+
+
+def test_what_nobody_set_is_blamed_on_nobody(monkeypatch):
+    layer = [('shipped.yaml', {'batch_size': 0})]
+    monkeypatch.setattr(configuration, '_shipped_layer', lambda name: layer)
+    with pytest.raises(ConfigError, match=r'^configuration: batch_size must be positive'):
+        load_config('tiny', overrides=['seed=1'])
+
+
+def test_what_lies_beneath_gives_way_to_the_file(tmp_path):
+    file = tmp_path / 'my.yaml'
+    file.write_text('seed: 3\n')
+    beneath = [('x', {'seed': 1, 'batch_size': 5})]
+    config = load_config('tiny', file, beneath=beneath)
+    assert (config.seed, config.batch_size) == (3, 5)
