@@ -9,6 +9,7 @@ from torch import nn
 
 from sim2real_ros.training.networks.image_size import check_size
 from sim2real_ros.training.networks.normalisation import Norm, has_bias, normalisation
+from sim2real_ros.training.networks.resampling import BinomialBlur
 from sim2real_ros.training.networks.tapped_generator import TappedGenerator
 from sim2real_ros.training.options import GeneratorOptions
 
@@ -47,6 +48,9 @@ class MobileUnet(TappedGenerator):
         self.up_to_half = _Doubling(widths[1], widths[0], norm)
         # Four positions of three colours per pixel of half size.
         self.last = nn.Sequential(nn.Conv2d(widths[0], 12, 3, padding=1), nn.PixelShuffle(2))
+        # The positions are learned apart from each other: what they differ by in every pixel
+        # would be a checkerboard, which has exactly the period that this blur cancels.
+        self.smooth = BinomialBlur()
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Translate images.
@@ -67,7 +71,7 @@ class MobileUnet(TappedGenerator):
         half = self.encoder[0](image)
         quarter = self.encoder[1](half)
         deep = self.up_to_quarter(self.encoder[2:](quarter), quarter)
-        share = torch.tanh(self.last(self.up_to_half(deep, half)))
+        share: torch.Tensor = self.smooth(torch.tanh(self.last(self.up_to_half(deep, half))))
         return image + (share - share.abs() * image)
 
     def feature_modules(self) -> nn.Sequential:

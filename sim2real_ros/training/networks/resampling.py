@@ -10,14 +10,14 @@ Downsampling = Literal['stride', 'blur']
 Upsampling = Literal['transpose', 'resize', 'blur']
 
 
-class BlurPool(nn.Module):
-    """Halve (N, C, H, W) after a binomial blur; odd sizes are rounded up.
+class BinomialBlur(nn.Module):
+    """Blur (N, C, H, W) by the outer product of (1, 2, 1) / 4 with itself, the border reflected.
 
-    The kernel is the outer product of (1, 2, 1) / 4 with itself, the border reflected: the
-    anti-aliased downsampling of R. Zhang, "Making Convolutional Networks Shift-Invariant Again"
-    (2019), as CUT uses it.
+    Patterns with a period of two pixels vanish, at the border too. Nothing of it is learned, and
+    nothing of it is in a checkpoint.
     """
 
+    stride = 1
     kernel: torch.Tensor
 
     def __init__(self) -> None:
@@ -26,19 +26,29 @@ class BlurPool(nn.Module):
         self.register_buffer('kernel', _kernel((1, 2, 1)) / 16, persistent=False)
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Halve height and width; the result has the precision of the input."""
+        """Blur; the result has the precision of the input."""
         device = features.device.type
         if not (torch.amp.is_autocast_available(device) and torch.is_autocast_enabled(device)):
-            return self._halved(features)
+            return self._blurred(features)
         # Convolutions of single channels are several times slower in bfloat16 than in float32.
         with torch.autocast(device, enabled=False):
-            return self._halved(features.float()).to(features.dtype)
+            return self._blurred(features.float()).to(features.dtype)
 
-    def _halved(self, features: torch.Tensor) -> torch.Tensor:
+    def _blurred(self, features: torch.Tensor) -> torch.Tensor:
         channels = features.shape[1]
         padded = functional.pad(features, (1, 1, 1, 1), mode='reflect')
         kernel = self.kernel.expand(channels, 1, 3, 3)
-        return functional.conv2d(padded, kernel, stride=2, groups=channels)
+        return functional.conv2d(padded, kernel, stride=self.stride, groups=channels)
+
+
+class BlurPool(BinomialBlur):
+    """Halve (N, C, H, W) after a binomial blur; odd sizes are rounded up.
+
+    The anti-aliased downsampling of R. Zhang, "Making Convolutional Networks Shift-Invariant
+    Again" (2019), as CUT uses it.
+    """
+
+    stride = 2
 
     def _load_from_state_dict(
         self, state_dict: dict[str, torch.Tensor], prefix: str, *rest: Any

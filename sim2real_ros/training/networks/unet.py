@@ -13,7 +13,7 @@ from sim2real_ros.errors import ConfigError
 from sim2real_ros.training.networks.image_size import check_size
 from sim2real_ros.training.networks.normalisation import has_bias, normalisation
 from sim2real_ros.training.networks.resampling import doubling
-from sim2real_ros.training.options import GeneratorOptions
+from sim2real_ros.training.options import GeneratorOptions, Size
 
 USUAL_FILTERS, USUAL_DEPTH = 64, 8
 MINIMUM_DEPTH = 2
@@ -47,6 +47,14 @@ class UnetGenerator(nn.Module):
             level = _Level(options, outer, inner, level, dropout=dropout)
         self.model = _Level(options, 3, filters, level, outermost=True)
         self.size_multiple = 2**depth
+
+    @staticmethod
+    def size_advice(size: Size) -> str:
+        """Tell which depth would take images of (width, height) pixels; '' = none would."""
+        depth = min((side & -side).bit_length() - 1 for side in size)
+        if depth < MINIMUM_DEPTH:
+            return ''
+        return f'generator.depth={depth} for multiples of {2**depth}'
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Translate images.

@@ -300,3 +300,29 @@ def test_batch_norm_starts_near_one_and_other_modules_keep_their_weights():
     assert network[0].bias.abs().max() == 0
     assert torch.equal(network[1].weight, before)
     assert network[2].weight.std().item() == pytest.approx(0.5, rel=0.05)
+
+
+def test_the_answer_of_mobile_unet_has_no_checkerboard():
+    network = small_generator('mobile_unet')
+    image = torch.zeros(1, 3, 16, 24)
+    with torch.no_grad():
+        network.last[0].weight.zero_()
+        # Four positions of each colour, as the shuffle deals them out.
+        network.last[0].bias.copy_(torch.linspace(-2, 2, 12))
+        translated = network(image)
+    mean = torch.linspace(-2, 2, 12).tanh().reshape(3, 4).mean(1)
+    expected = mean[None, :, None, None].expand_as(image)
+    torch.testing.assert_close(translated, expected, atol=1e-6, rtol=0)
+    assert not [name for name in network.state_dict() if name.startswith('smooth')]
+
+
+@pytest.mark.parametrize(
+    ('size', 'advice'),
+    [
+        ((256, 192), 'generator.depth=6 for multiples of 64'),
+        ((252, 512), 'generator.depth=2 for multiples of 4'),
+        ((250, 256), ''),
+    ],
+)
+def test_the_unet_advises_a_depth_that_fits(size, advice):
+    assert small_generator('unet').size_advice(size) == advice
