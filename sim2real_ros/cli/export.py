@@ -8,6 +8,7 @@ import argparse
 
 from sim2real_ros.cli.options import checkpoint_choice, size_or_any
 from sim2real_ros.cli.training_extra import training_extra
+from sim2real_ros.training.early_checks import check_export
 
 EXAMPLES = """examples:
   sim2real export runs/x -o models/x.onnx
@@ -41,11 +42,13 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the verb."""
+    region = args.keep_region
+    check_export(args.run, args.output, args.size, keep_region=region, force=args.force)
     with training_extra():
         from sim2real_ros.training.export import RunExportOptions, export_run
 
     options = RunExportOptions(
-        *(args.which, args.size, args.fp16, args.keep_region),
+        *(args.which, args.size, args.fp16, region),
         *(args.name, args.licence, args.force),
     )
     exported = export_run(args.run, args.output, options)

@@ -8,6 +8,7 @@ import argparse
 
 from sim2real_ros.cli.export import add_model_options
 from sim2real_ros.cli.training_extra import training_extra
+from sim2real_ros.training.early_checks import check_import
 
 EXAMPLES = """examples:
   sim2real import-checkpoint checkpoints/yard/latest_net_G_A.pth -o models/yard.onnx
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the verb."""
+    check_import(args.checkpoint, args.output, force=args.force)
     with training_extra():
         from sim2real_ros.training.checkpoint_import import (
             ImportOptions,

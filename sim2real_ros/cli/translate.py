@@ -55,6 +55,6 @@ def run(args: argparse.Namespace) -> int | None:
     with Progress({plan.kind: plan.total}) as progress:
         report = plan.run(progress)
     print(*report.describe(), sep='\n')
-    for problem in report.problems:
-        print(f'warning: {problem}', file=sys.stderr)
+    for remark in report.remarks():
+        print(remark, file=sys.stderr)
     return INCOMPLETE if report.problems else None

@@ -255,7 +255,7 @@ class PerceptionProxy(LifecycleNode):
         values = model_values(translator, self._settings.provider)
         self.get_logger().info(
             f'Model {values["name"]!r} ({values["method"]}), {values["backend"]}, '
-            f'{values["provider"]}, sha256 {values["sha256"][:12]}'
+            f'{values["provider"]}, size {values["size"]}, sha256 {values["sha256"][:12]}'
         )
         if translator.backend.fallback:
             self.get_logger().warning(

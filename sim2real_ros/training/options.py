@@ -193,6 +193,13 @@ class DataOptions:
         if self.max_images < 0 or self.workers < 1:
             raise ValueError('max_images must be 0 or more, workers positive')
 
+    @property
+    def crops_move(self) -> bool:
+        """Whether crops may lie in different places; of unscaled images nobody knows."""
+        if self.preprocess == 'resize-and-crop':
+            return self.crop_size != self.load_size
+        return self.preprocess.endswith('crop')
+
 
 @dataclass(frozen=True)
 class ExtraLossOptions:

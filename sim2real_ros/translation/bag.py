@@ -106,6 +106,7 @@ class BagTranslation:
             stream.translated,
             (*problems, *stream.problems.sentences()),
             notes=self._topics.left_alone,
+            hints=pool.hints,
         )
 
     def _infos(self) -> tuple[BagConnection, ...]:

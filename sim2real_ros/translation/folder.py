@@ -90,18 +90,20 @@ class FolderTranslation:
             Sim2RealError: The model does not work, or the disk refuses.
         """
         was_complete = self._job.complete
+        hints: tuple[str, ...] = ()
         with self._job, one_opencv_thread():
             if not was_complete:
-                self._translate(progress)
+                hints = self._translate(progress)
                 for name in self._content.copied:
                     self._job.save_extra(name, self._read(name))
             manifest = self._job.finish()
         problems = tuple(f'{each.where}: {each.reason}' for each in manifest.omissions)
         return TranslationReport(
-            self._job.folder, len(manifest.records), problems, was_complete, self._notes
+            self._job.folder, len(manifest.records), problems, was_complete, self._notes, hints
         )
 
-    def _translate(self, progress: ProgressCallback | None) -> None:
+    def _translate(self, progress: ProgressCallback | None) -> tuple[str, ...]:
+        """Do all images; return the hints of the model."""
         pool = ModelPool.load(self._model, self._options)
         guard = FailureGuard()
         for omission in self._content.refused:
@@ -118,6 +120,7 @@ class FolderTranslation:
             self._commit(image, outcome, guard)
             if progress is not None:
                 progress(self.kind, done)
+        return pool.hints
 
     def _commit(self, image: FolderImage, outcome: _Outcome | None, guard: FailureGuard) -> None:
         if outcome is None:

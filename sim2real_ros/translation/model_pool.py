@@ -45,6 +45,7 @@ class ModelPool:
         for each in translators:
             self._idle.put(each)
         self._blenders = threading.local()
+        self._has_scaled = False
 
     @classmethod
     def load(cls, model: ModelFile, options: TranslateOptions) -> 'ModelPool':
@@ -69,6 +70,17 @@ class ModelPool:
         """Return the (width, height) of the result for an image of some (width, height)."""
         return self._first.model_size(size) if self._options.output_size == 'model' else size
 
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """What is worth knowing of the images so far, in sentences."""
+        size = self.model.card.size
+        if size is None or not self._has_scaled:
+            return ()
+        return (
+            f'images of other sizes go through {size[0]}x{size[1]}, the only size that the model '
+            f'{self.model.card.name} runs at',
+        )
+
     def translate(self, rgb: RgbImage) -> RgbImage:
         """Translate one image, in any thread.
 
@@ -87,6 +99,8 @@ class ModelPool:
         blend = self._options.blend
         if blend.keeps_original:
             return resized(rgb, size)
+        if self.model.card.size not in (None, (rgb.shape[1], rgb.shape[0])):
+            self._has_scaled = True
         result = np.empty((size[1], size[0], 3), np.uint8)
         with self._borrowed() as translator:
             run_model(translator, rgb, size, result)

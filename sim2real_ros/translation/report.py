@@ -21,6 +21,7 @@ class TranslationReport:
         problems: What was left out or kept as it was, and why; one sentence each.
         was_complete: Whether everything was there already.
         notes: What is worth knowing and no problem.
+        hints: What the model did to the images without being asked; one sentence each.
     """
 
     output: Path
@@ -28,11 +29,17 @@ class TranslationReport:
     problems: tuple[str, ...] = ()
     was_complete: bool = False
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     def describe(self) -> list[str]:
         """Say in lines of text what was done."""
         done = 'is complete already' if self.was_complete else 'written'
         return [*self.notes, f'{str(self.output)!r} {done}: {self.translated} images translated']
+
+    def remarks(self) -> list[str]:
+        """Say in lines of text what somebody should look at."""
+        hints = [f'note: {each}' for each in self.hints]
+        return hints + [f'warning: {each}' for each in self.problems]
 
 
 class TranslationPlan(Protocol):

@@ -81,7 +81,7 @@ class VideoTranslation:
                 raise DataError(f'Cannot write {str(self._output)!r}: {error}.') from error
         for each in self._video.skipped:
             problems.add(f'{each.where}: {each.reason}')
-        return TranslationReport(self._output, done, problems.sentences())
+        return TranslationReport(self._output, done, problems.sentences(), hints=pool.hints)
 
     def _write(
         self,
@@ -149,14 +149,18 @@ class FramesTranslation:
             Sim2RealError: The model does not work, or the disk refuses.
         """
         was_complete = self._job.complete
+        hints: tuple[str, ...] = ()
         with self._job, one_opencv_thread():
             if not was_complete:
-                self._translate(progress)
+                hints = self._translate(progress)
             manifest = self._job.finish()
         problems = tuple(f'{each.where}: {each.reason}' for each in manifest.omissions)
-        return TranslationReport(self._job.folder, len(manifest.records), problems, was_complete)
+        return TranslationReport(
+            self._job.folder, len(manifest.records), problems, was_complete, hints=hints
+        )
 
-    def _translate(self, progress: ProgressCallback | None) -> None:
+    def _translate(self, progress: ProgressCallback | None) -> tuple[str, ...]:
+        """Do all frames; return the hints of the model."""
         pool = ModelPool.load(self._model, self._options)
         guard = FailureGuard()
         outcomes = ordered_map(
@@ -179,6 +183,7 @@ class FramesTranslation:
         for each in self._video.skipped:
             if self._job.finished(each.where) is None:
                 self._job.commit(each.where, omission=Omission(each.where, each.reason))
+        return pool.hints
 
     def _outcome(
         self, index: int, frame: Frame, pool: ModelPool

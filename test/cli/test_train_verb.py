@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from sim2real_ros import cli
+from sim2real_ros.cli import training_progress
 from sim2real_ros.cli.training_progress import (
     TrainingProgress,
     describe_end,
@@ -26,7 +27,11 @@ from sim2real_ros.training.engine.checkpoint import (  # noqa: E402
     Checkpoint,
     CheckpointFacts,
 )
-from sim2real_ros.training.engine.configuration import load_config  # noqa: E402
+from sim2real_ros.training.engine.configuration import (  # noqa: E402
+    load_config,
+    method_names,
+    to_mapping,
+)
 from sim2real_ros.training.engine.run import Run  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -119,10 +124,72 @@ def test_mistakes_are_one_line(dataset, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-    'arguments', [[], ['cyclegan'], ['-o', 'a', '--resume', 'b'], ['-o', 'a', '--steps', '0']]
+    'arguments',
+    [
+        *([], ['cyclegan'], ['-o', 'a', '--resume', 'b'], ['-o', 'a', '--steps', '0']),
+        *(['cut', '-o', 'a', '--minutes', text] for text in ('0', '-1', 'nan', 'inf', 'x')),
+    ],
 )
 def test_wrong_usage_of_train_returns_2(arguments):
     assert cli.main(['train', *arguments]) == 2
+
+
+def printed(capsys, *arguments):
+    assert cli.main(['train', *map(str, arguments), '--print-config']) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ''
+    return yaml.safe_load(shown.out)
+
+
+def test_print_config_shows_all_keys_and_trains_nothing(tmp_path, capsys):
+    run = tmp_path / 'run'
+    shown = printed(capsys, 'fastcut', '--minutes', '1.5', '--seed', '4', '-o', run)
+    expected = load_config('fastcut', overrides=['schedule.max_minutes=1.5', 'seed=4'])
+    assert shown == to_mapping(expected)
+    assert not run.exists()
+    assert (
+        printed(capsys, 'cut', '--generator', 'mobile_unet')['generator']['name'] == 'mobile_unet'
+    )
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'load_size'),
+    [
+        (['--crop', '256x256'], [286, 286]),
+        (['--crop', '256x192'], [286, 216]),
+        (['--crop', '256x192', '--load', '300x225'], [300, 225]),
+        (['--crop', '256x192', '--set', 'data.load_size=[286, 286]'], [286, 286]),
+        (['--crop', '512x384', '--set', 'data.preprocess=scale-width-and-crop'], [572, 430]),
+        (['--crop', '256x192', '--set', 'data.preprocess=crop'], [286, 286]),
+        (['--set', 'data.crop_size=[256, 192]'], [286, 286]),
+    ],
+)
+def test_crop_brings_a_load_size_of_its_shape(capsys, arguments, load_size):
+    assert printed(capsys, 'cyclegan', *arguments)['data']['load_size'] == load_size
+
+
+def test_crop_leaves_the_load_size_of_a_file(tmp_path, capsys):
+    file = tmp_path / 'my.yaml'
+    file.write_text('data: {load_size: [286, 286]}\n')
+    data = printed(capsys, 'cut', '--config', file, '--crop', '256x192')['data']
+    assert (data['load_size'], data['crop_size']) == ([286, 286], [256, 192])
+
+
+def test_messages_name_the_option_that_was_typed(capsys):
+    error = refused(capsys, 'cut', '--print-config', '--crop', '2x2', '--seed', '1')
+    assert error.startswith('error: --crop: data: load_size and crop_size are')
+    error = refused(capsys, 'cut', '--print-config', '--data', 'x\udcff')
+    assert error.startswith('error: --data: data: root: ')
+
+
+def test_help_names_every_method_and_how_to_see_all_keys(capsys):
+    assert cli.main(['train', '--help']) == 0
+    shown = capsys.readouterr().out
+    assert set(method_names()) <= set(
+        re.findall(r'\w+', shown.partition('METHOD is')[2].partition(';')[0])
+    )
+    assert '286/256' in shown
+    assert '--print-config' in shown
 
 
 def test_without_torch_it_says_what_to_install(tmp_path):
@@ -231,3 +298,66 @@ def test_the_end_tells_what_to_do_next(tmp_path):
     assert why == 'time is over after step 9'
     assert found.endswith('b (kid 0.125, 0.25 without translation)')
     assert go_on.endswith(f'sim2real train --resume {tmp_path}')
+
+
+@pytest.mark.parametrize(('metric', 'value', 'told'), [
+    ('kid', 0.3, True), ('kid', 0.25, True), ('kid', 0.125, False), ('psnr', 30.0, False),
+])  # fmt: skip
+def test_the_end_does_not_praise_what_helped_nothing(tmp_path, metric, value, told):
+    metrics = {'kid_before': 0.25, metric: value}
+    facts = CheckpointFacts(5, metrics=metrics, best=Best(5, metric, value))
+    checkpoint = Checkpoint(tmp_path / 'b', facts)
+    run = Run(tmp_path, load_config('cyclegan'), checkpoint, checkpoint)
+    lines = describe_end(run)
+    assert any(line.startswith('still no nearer to the real frames') for line in lines) == told
+
+
+@pytest.mark.parametrize('stream', [io.StringIO, Terminal])
+def test_pauses_are_told_and_are_no_part_of_the_rate(monkeypatch, stream):
+    monkeypatch.setenv('TERM', 'xterm')
+    now = [0.0]
+    monkeypatch.setattr(training_progress.time, 'monotonic', lambda: now[0])
+    out = stream()
+    with TrainingProgress('cut', stream=out) as progress:
+        progress.begin(0, 10, 1)
+        now[0] += 2
+        with progress.paused('measuring ...'):
+            now[0] += 50
+        now[0] += 3
+        progress.advance(10)
+    assert 'measuring ...' in out.getvalue()
+    assert 'cut 10/10 100.0 %, 2 steps/s' in out.getvalue()
+
+
+@pytest.mark.parametrize('begun', [False, True])
+def test_ctrl_c_before_the_run_began_says_so(begun):
+    def interrupted(stream):
+        with TrainingProgress('cut', stream=stream) as progress:
+            if begun:
+                progress.begin(0, 10, 1)
+            raise KeyboardInterrupt
+
+    stream = io.StringIO()
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(stream)
+    assert ('nothing of the run was written yet' in stream.getvalue()) != begun
+
+
+@pytest.mark.usefixtures('one_thread')
+def test_a_run_whose_data_has_moved_can_go_on(dataset, tmp_path, capsys):
+    run = tmp_path / 'run'
+    options = ['--data', str(dataset), '--steps', '1', *SMALL]
+    assert cli.main(['train', 'cyclegan', '-o', str(run), *options]) == 0
+    moved = dataset.rename(tmp_path / 'elsewhere')
+    capsys.readouterr()
+    error = refused(capsys, '--resume', run, '--steps', '2', '--quiet')
+    assert f'If it moved: sim2real train --resume {run} --data FOLDER.' in error
+    again = ['--resume', str(run), '--data', str(moved), '--steps', '2', '--quiet']
+    assert cli.main(['train', *again]) == 0
+    assert config_of(run)['data']['root'] == str(moved)
+
+
+def test_a_depth_that_fits_the_crop_is_told(dataset, tmp_path, capsys):
+    new = ('-o', tmp_path / 'run', '--data', dataset, '--set', 'data.load_size=[300, 300]')
+    error = refused(capsys, 'pix2pix', *new, '--crop', '256x192', '--device', 'cpu')
+    assert 'or generator.depth=6 for multiples of 64' in error

@@ -231,6 +231,26 @@ def test_classes_that_contradict_each_other_are_refused(tmp_path):
         make_dataset([tmp_path / 'one', tmp_path / 'two'], [], tmp_path / 'out')
 
 
+@pytest.mark.parametrize(
+    ('layout', 'lost'), [('unpaired', '14 of 24 sim'), ('paired-folders', '14 of 24 pairs')]
+)
+def test_a_gap_that_takes_most_images_is_noted_once(tmp_path, layout, lost):
+    sim = drives(tmp_path / 'sim', 1, 24)
+    # Of many drives some are held out as a whole, without gaps.
+    real = drives(tmp_path / 'real', *((10, 3) if layout == 'unpaired' else (1, 24)), first=900)
+    notes = {}
+    # Two of the images are held out in the middle, so that the gap lies on both sides.
+    for gap in (6, 7):
+        options = DatasetOptions(layout, gap=Gap(gap))
+        report = make_dataset([sim], [real], tmp_path / 'out', options, dry_run=True)
+        assert sum(report.statistics['left_out']['near a border'].values()) == 2 * gap
+        notes[gap] = [note for note in report.statistics['notes'] if '--gap' in note]
+    assert notes[6] == []
+    (note,) = notes[7]
+    assert note.startswith(f'more than half is left out near a border ({lost}): a smaller --gap N')
+    assert '(now 7 images)' in note
+
+
 def test_mixed_sizes_are_noted_or_refused(tmp_path):
     sim = write_plain(tmp_path / 'sim', ['a_1.png', 'a_2.png'])
     write_picture(sim / 'a_3.png', 3, size=(16, 8))

@@ -6,6 +6,7 @@ import pytest
 import translation_cases as cases
 
 from sim2real_ros.cli import INCOMPLETE, main
+from sim2real_ros.image.video_file import VideoFile
 
 
 @pytest.fixture
@@ -61,6 +62,35 @@ def test_what_is_left_out_is_told_by_text_and_exit_code(tmp_path, folder, capsys
     (folder / 'b.png').write_bytes(b'no image')
     assert run(folder, '--model', 'identity', '-o', tmp_path / 'out') == INCOMPLETE
     assert 'warning: b.png: ' in capsys.readouterr().err
+
+
+def test_what_a_model_of_one_size_does_to_images_is_said_once(tmp_path, folder, capsys):
+    cases.write_image(folder / 'b.png', cases.random_image(64, 48))
+    note = 'note: images of other sizes go through 32x24, the only size that the model fixed runs'
+    model = cases.fixed_size_negative(tmp_path, 32, 24)
+    assert run(folder, '--model', model, '-o', tmp_path / 'out') == 0
+    assert capsys.readouterr().err.count(note) == 1
+    assert run(folder, '--model', model, '-o', tmp_path / 'out') == 0
+    assert note not in capsys.readouterr().err
+    model = cases.fixed_size_negative(tmp_path, 64, 48)
+    assert run(folder, '--model', model, '-o', tmp_path / 'fits') == 0
+    assert run(folder, '--model', 'identity', '--size', '32x24', '-o', tmp_path / 'free') == 0
+    assert 'go through' not in capsys.readouterr().err
+
+
+def test_videos_and_bags_say_it_as_well(tmp_path, capsys):
+    content = bag_cases.BagContent('mcap')
+    content.add_raw('/cam', 'rgb8', (8, 6), None)
+    video = VideoFile(tmp_path / 'in.avi', 10, (64, 48))
+    video.write(cases.smooth_image(64, 48))
+    video.close()
+    model = cases.fixed_size_negative(tmp_path, 32, 24)
+    bag = (content.write(tmp_path / 'bag'), '-o', tmp_path / 'out')
+    film = (tmp_path / 'in.avi', '-o', tmp_path / 'out.avi')
+    frames = (tmp_path / 'in.avi', '--frames', '-o', tmp_path / 'frames')
+    for words in (bag, film, frames):
+        assert run(*words, '--model', model) == 0
+        assert capsys.readouterr().err.count('go through 32x24') == 1
 
 
 def test_mistakes_end_with_one_line(tmp_path, folder, capsys):

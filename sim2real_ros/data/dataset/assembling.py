@@ -19,6 +19,9 @@ HELD_OUT = ('test', 'val')
 """Subsets that no image for training may be a copy of, the more important one first."""
 
 
+NEAR_BORDER = 'near a border'
+
+
 @dataclass(frozen=True)
 class PlacedImage:
     """An image and its place in the data set.
@@ -80,6 +83,7 @@ def assemble_unpaired(
         domain: _split(images, domain, {'test': options.test_fraction}, options, assembly)
         for domain, images in domains.items()
     }
+    _note_gap(assembly, {domain: len(images) for domain, images in domains.items()}, options)
     _drop_copies(split, assembly)
     for domain, subsets in split.items():
         chosen = [(subset, image) for subset in subsets for image in subsets[subset]]
@@ -104,6 +108,7 @@ def assemble_detector(
     synthetic, real = labelled.get('sim', []), labelled.get('real', [])
     fractions = {'test': options.test_fraction, 'val': options.val_fraction}
     split = {'real': _split(real, 'real', fractions, options, assembly)}
+    _note_gap(assembly, {'real': len(real)}, options)
     split['sim'] = {'train': synthetic}
     assembly.how['sim'] = 'all for training'
     _drop_copies(split, assembly)
@@ -143,7 +148,8 @@ def assemble_pairs(pairing: Pairing, options: DatasetOptions) -> Assembly:
         mode=options.split,
     )
     assembly.how['pairs'] = split.how
-    assembly.leave_out('near a border', 'pairs', len(split.left_out))
+    assembly.leave_out(NEAR_BORDER, 'pairs', len(split.left_out))
+    _note_gap(assembly, {'pairs': len(pairing.pairs)}, options)
     held = {i.sha256 for pair in split.held for i in (pair.sim, pair.real)}
     kept = [p for p in split.kept if p.sim.sha256 not in held and p.real.sha256 not in held]
     assembly.leave_out('copies of held out images', 'pairs', len(split.kept) - len(kept))
@@ -186,8 +192,21 @@ def _split(
         )
         subsets[subset], rest = list(split.held), list(split.kept)
         assembly.how[f'{domain} {subset}'] = split.how
-        assembly.leave_out('near a border', domain, len(split.left_out))
+        assembly.leave_out(NEAR_BORDER, domain, len(split.left_out))
     return {'train': rest, **subsets}
+
+
+def _note_gap(assembly: Assembly, totals: dict[str, int], options: DatasetOptions) -> None:
+    """Say so where the gap takes more than half of what there was, by domain."""
+    lost = assembly.left_out.get(NEAR_BORDER, Counter())
+    most = [f'{lost[d]} of {total} {d}' for d, total in totals.items() if 2 * lost[d] > total]
+    if most:
+        gap = options.gap
+        now = f'{gap.seconds:g} s' if gap.seconds else f'{gap.images} images'
+        assembly.notes.append(
+            f'more than half is left out near a border ({", ".join(most)}): a smaller --gap N '
+            f'keeps more (now {now}), as far as images in a row differ'
+        )
 
 
 def _drop_copies(split: dict[str, Subsets], assembly: Assembly) -> None:

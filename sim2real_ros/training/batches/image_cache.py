@@ -235,7 +235,8 @@ def _build(
                 if result[1] is not None:
                     ids.add(number, result[1])
             if progress:
-                progress('decoded', number + 1, len(files))
+                unreadable = f' ({len(skipped)} unreadable)' if skipped else ''
+                progress(f'decoded{unreadable}', number + 1, len(files))
         class_ids = sorted(ids.numbers.items())
         _write_index(output, {'sizes': sizes, 'skipped': skipped, 'class_ids': class_ids})
 

@@ -4,6 +4,7 @@ What changes from step to step, crops and flips, comes after it; so its result c
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ from sim2real_ros.training.batches.image_file import ImageFile, shown
 from sim2real_ros.training.options import DataOptions, Size
 
 Pixels = npt.NDArray[np.uint8]
+SizeAdvice = Callable[[Size], str]
 
 NOT_LABELLED = 255
 """Class id of pixels that nobody has labelled."""
@@ -154,12 +156,15 @@ def is_cropped(options: DataOptions) -> bool:
     return options.preprocess.endswith('crop')
 
 
-def training_preparation(options: DataOptions, size_multiple: int) -> Preparation:
+def training_preparation(
+    options: DataOptions, size_multiple: int, size_advice: SizeAdvice | None = None
+) -> Preparation:
     """Return what happens to training images before crop and flip.
 
     Args:
         options: Their sizes.
         size_multiple: What the generator's input sides must be multiples of.
+        size_advice: Tells what to change in the generator so that it takes a size.
 
     Raises:
         ConfigError: A size that is asked for does not suit the generator, or a crop is larger
@@ -167,9 +172,9 @@ def training_preparation(options: DataOptions, size_multiple: int) -> Preparatio
     """
     mode = options.preprocess
     if is_cropped(options):
-        _check_multiple('crop_size', options.crop_size, size_multiple)
+        _check_multiple('crop_size', options.crop_size, size_multiple, size_advice)
     if mode == 'resize':
-        _check_multiple('load_size', options.load_size, size_multiple)
+        _check_multiple('load_size', options.load_size, size_multiple, size_advice)
     sides = {'resize-and-crop': 2, 'scale-width-and-crop': 1}.get(mode, 0)
     if any(options.crop_size[i] > options.load_size[i] for i in range(sides)):
         raise ConfigError(
@@ -196,12 +201,13 @@ def testing_preparation(options: DataOptions, size_multiple: int) -> Preparation
     return Preparation(scaling, options.load_size, options.skip_top, multiple)
 
 
-def _check_multiple(name: str, size: Size, multiple: int) -> None:
+def _check_multiple(name: str, size: Size, multiple: int, advice: SizeAdvice | None) -> None:
     if any(side % multiple for side in size):
         nearest = (_rounded(size[0], multiple), _rounded(size[1], multiple))
+        other = advice(size) if advice else ''
         raise ConfigError(
             f'data: {name} is {_text(size)}; expected multiples of {multiple} for this generator, '
-            f'such as {_text(nearest)}.'
+            f'such as {_text(nearest)}{other and f", or {other}"}.'
         )
 
 

@@ -157,10 +157,12 @@ def _layout_of(root: Path) -> str:
     if not root.is_dir():
         raise DataError(f'{shown(root)!r} does not exist or is no folder of a data set.')
     inside = sorted(shown(each.name) for each in root.iterdir() if each.is_dir())
+    found = f'the folders {inside[:8]}' if inside else 'no folders'
     raise DataError(
         f'{shown(root)!r} is no data set: expected trainA/ and trainB/ (unpaired), train/A/ and '
-        'train/B/ (pairs of equal names), or train/ (pairs side by side); found the folders '
-        f'{inside[:8]}. Make one by sim2real make-dataset, or name the folders as sim and real.'
+        'train/B/ (pairs of equal names), or train/ (pairs side by side); found '
+        f'{found}. Make one by sim2real make-dataset, or name a folder of each domain by --sim '
+        'and --real (data.sim, data.real).'
     )
 
 

@@ -30,6 +30,7 @@ from sim2real_ros.training.batches.prefetching import prefetched_batches
 from sim2real_ros.training.batches.preparation import (
     Pixels,
     Preparation,
+    SizeAdvice,
     is_cropped,
     testing_preparation,
     training_preparation,
@@ -198,6 +199,7 @@ def open_training_data(
     seed: int,
     *,
     size_multiple: int = 4,
+    size_advice: SizeAdvice | None = None,
     classes: int = 0,
     progress: ProgressReport | None = None,
 ) -> TrainingData:
@@ -209,6 +211,7 @@ def open_training_data(
         batch_size: Images of each domain per step and process.
         seed: Of orders, crops, flips and colours.
         size_multiple: What the sides of the generator's input must be multiples of.
+        size_advice: Tells what to change in the generator so that it takes a (width, height).
         classes: How many class ids masks may have; 0 = any.
         progress: Told what is decoded into the cache: a word, how many, of how many.
 
@@ -218,7 +221,7 @@ def open_training_data(
             batch, a mask has an unknown class id, no held-out image can be read, or the cache
             cannot be written.
     """
-    preparation = training_preparation(options, size_multiple)
+    preparation = training_preparation(options, size_multiple, size_advice)
     sources = find_sources(options, kind)
     with_masks = sources.masks is not None
     sim = _open_store(sources.sim.files, preparation, options, progress, with_masks=with_masks)

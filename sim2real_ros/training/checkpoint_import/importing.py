@@ -5,9 +5,9 @@ from pathlib import Path
 
 from sim2real_ros.card import ModelCard
 from sim2real_ros.files import sha256_of_file
-from sim2real_ros.runtime.model_path import check_writable
 from sim2real_ros.training.checkpoint_import.architecture import Architecture
 from sim2real_ros.training.checkpoint_import.loading import LoadOptions, load_generator_checkpoint
+from sim2real_ros.training.early_checks import check_import
 from sim2real_ros.training.export.model_export import ExportedModel, export_model
 
 
@@ -53,7 +53,7 @@ def import_checkpoint(
     """
     options = options or ImportOptions()
     checkpoint = Path(checkpoint)
-    check_writable(path, force=options.force)
+    check_import(checkpoint, path, force=options.force)
     loaded = load_generator_checkpoint(checkpoint, options.load)
     card = ModelCard(
         name=options.name or Path(path).stem,

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from sim2real_ros.data.frame import Skipped
+from sim2real_ros.errors import DataError
 from sim2real_ros.training.batches import Batch, TrainingData, open_training_data
 from sim2real_ros.training.engine.checkpoint import CheckpointFacts
 from sim2real_ros.training.engine.configuration import with_absolute_paths
@@ -28,7 +29,12 @@ from sim2real_ros.training.engine.processes import (
 from sim2real_ros.training.engine.progress import Progress, Silent
 from sim2real_ros.training.engine.recorder import Recorder, check_best_by
 from sim2real_ros.training.engine.region_notes import region_notes
-from sim2real_ros.training.engine.resuming import check_same_data, check_same_run, restore
+from sim2real_ros.training.engine.resuming import (
+    check_same_data,
+    check_same_run,
+    moved_data_hint,
+    restore,
+)
 from sim2real_ros.training.engine.run import Run, open_run, unseen_run
 from sim2real_ros.training.engine.run_folder import RunFolder
 from sim2real_ros.training.engine.schedule import Schedule
@@ -103,7 +109,13 @@ def _train(
     fabric = processes.fabric
     torch.manual_seed(config.seed)
     method = build_method(config)
-    data = _open_data(config, method, progress)
+    try:
+        data = _open_data(config, method, progress)
+    except DataError as error:
+        hint = moved_data_hint(config.data, files.folder) if resume else ''
+        if not hint:
+            raise
+        raise DataError(f'{error} {hint[0].upper()}{hint[1:]}.') from error
     state = TrainingState(method, fabric)
     begin = _go_on if resume else _begin
     facts = begin(config, files, processes, state, data, progress)
@@ -138,13 +150,14 @@ def _train(
 
 
 def _open_data(config: TrainingConfig, method: Method, progress: Progress) -> TrainingData:
-    extra = config.extra_losses
+    extra, generator = config.extra_losses, method.generator()
     return open_training_data(
         config.data,
         method.batch_kind,
         config.batch_size,
         config.seed,
-        size_multiple=int(getattr(method.generator(), 'size_multiple', 4)),
+        size_multiple=int(getattr(generator, 'size_multiple', 4)),
+        size_advice=getattr(generator, 'size_advice', None),
         classes=extra.semantic_classes if extra.semantic_weight else 0,
         progress=progress.prepare,
     )

@@ -1,6 +1,7 @@
 """Progress: what a run tells whoever watches it. The loop reports; showing it is up to others."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
 
@@ -15,6 +16,9 @@ class Progress(Protocol):
 
     def advance(self, step: int) -> None:
         """Note the end of a step; called after each, so be quick."""
+
+    def paused(self, what: str = '') -> AbstractContextManager[None]:
+        """Note that no step is taken meanwhile, and what is done instead, if it may take long."""
 
     def log(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
         """Note a line of ``metrics.jsonl``."""
@@ -34,6 +38,10 @@ class Silent:
 
     def advance(self, step: int) -> None:
         """Show nothing."""
+
+    def paused(self, what: str = '') -> AbstractContextManager[None]:
+        """Show nothing."""
+        return nullcontext()
 
     def log(self, kind: str, step: int, values: Mapping[str, Any]) -> None:
         """Show nothing."""

@@ -40,6 +40,11 @@ HIGHER_IS_BETTER = {'kid': False, 'psnr': True, 'diversity': True, 'reused': Fal
 
 _PIXELS_AT_ONCE = 8 * 512 * 384
 
+_NOT_MEASURABLE = (
+    'not measurable: fewer than 2 simulated images are held out (better 50), so checkpoints are '
+    'not compared; give test_sim and test_real'
+)
+
 
 def check_best_by(metric: str) -> None:
     """Refuse a metric that does not exist, before anything is trained.
@@ -94,6 +99,7 @@ class Recorder:
         self._metrics: dict[str, float] = {}
         self._measurement: Measurement | None = None
         self._told: set[str] = set()
+        self._warm_up = ''
         self._log: MetricsLog | None = None
         if processes.is_main:
             root = folder.folder
@@ -127,7 +133,9 @@ class Recorder:
         draw = is_result or step % report.sample_interval == 0
         measure = is_result or _is_due(step, report.evaluation_interval)
         keep = is_last or bool(stop) or step % report.checkpoint_interval == 0
-        with self._clock.paused():
+        self._tell_warm_up()
+        doing = f'measuring at step {step} ...' if measure else ''
+        with self._clock.paused(), self._progress.paused(doing):
             if draw or measure or keep:
                 # Nothing is shown, measured or kept of weights that are no numbers.
                 self._watch.check(step, self._state.method.networks)
@@ -140,6 +148,12 @@ class Recorder:
             if keep or improved:
                 self._write_checkpoint(step, stop)
         self._progress.advance(step)
+
+    def _tell_warm_up(self) -> None:
+        doing = self._state.method.warm_up
+        if doing != self._warm_up:
+            self.note(f'warming up: {doing}' if doing else 'warmed up: training proper begins')
+            self._warm_up = doing
 
     def _write_losses(self, step: int) -> None:
         self._watch.check(step)
@@ -184,10 +198,14 @@ class Recorder:
         """Measure the generator; return whether it is the best so far."""
         measurement = self._measurement_of_run()
         self._metrics = metrics = measurement(self._state.exported_generator())
-        self._tell_notes(measurement)
+        self._tell_once(measurement.notes)
         if metrics:
             self._write('evaluation', step, metrics)
+        else:
+            self._tell_once((_NOT_MEASURABLE,))
         self._warn_of(step, metrics)
+        if self._state.method.warm_up:
+            return False
         name = self._config.report.best_by
         value = metrics.get(name)
         if value is None or value != value:  # NaN is no number.
@@ -212,14 +230,14 @@ class Recorder:
                 paired=self._state.method.batch_kind == 'paired',
                 autocast=self._state.stepper.autocast,
             )
-            self._tell_notes(self._measurement)
+            self._tell_once(self._measurement.notes)
         return self._measurement
 
-    def _tell_notes(self, measurement: Measurement) -> None:
-        for text in measurement.notes:
+    def _tell_once(self, notes: Sequence[str]) -> None:
+        for text in notes:
             if text not in self._told:
                 self.note(text)
-        self._told.update(measurement.notes)
+        self._told.update(notes)
 
     def _warn_of(self, step: int, metrics: Mapping[str, float]) -> None:
         for warning in self._watch.warnings_of_metrics(step, metrics):

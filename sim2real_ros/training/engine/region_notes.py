@@ -1,6 +1,6 @@
 """What should be known about losses that look at a part of the picture only."""
 
-from sim2real_ros.training.options import DataOptions, TrainingConfig
+from sim2real_ros.training.options import TrainingConfig
 
 
 def region_notes(config: TrainingConfig) -> list[str]:
@@ -11,7 +11,7 @@ def region_notes(config: TrainingConfig) -> list[str]:
     """
     extra, notes = config.extra_losses, []
     names = [name for name in ('region_top', 'region_mask') if getattr(extra, name)]
-    if names and _crops_move(config.data):
+    if names and config.data.crops_move:
         notes.append(
             f'extra_losses.{names[0]} belongs to the crop, not to the scene: with preprocess '
             f'{config.data.preprocess!r} its place in the scene changes from crop to crop. Use '
@@ -24,9 +24,3 @@ def region_notes(config: TrainingConfig) -> list[str]:
         )
     return notes
 
-
-def _crops_move(data: DataOptions) -> bool:
-    """Tell whether crops may lie in different places; of unscaled images nobody knows."""
-    if data.preprocess == 'resize-and-crop':
-        return data.crop_size != data.load_size
-    return data.preprocess.endswith('crop')

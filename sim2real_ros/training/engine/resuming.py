@@ -1,7 +1,9 @@
 """Resuming: find the checkpoint to go on from, and refuse what would not be the same run."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from sim2real_ros.errors import TrainingError
@@ -17,7 +19,7 @@ from sim2real_ros.training.engine.processes import Processes
 from sim2real_ros.training.engine.progress import Progress
 from sim2real_ros.training.engine.run_folder import RunFolder
 from sim2real_ros.training.engine.training_state import TrainingState
-from sim2real_ros.training.options import TrainingConfig
+from sim2real_ros.training.options import DataOptions, TrainingConfig
 
 FREE_KEYS = frozenset(
     {
@@ -77,6 +79,16 @@ def check_same_data(before: Mapping[str, Any], after: Mapping[str, Any]) -> None
                 f'in {new.get("folder")!r}, then {old.get("images")} in {old.get("folder")!r}. '
                 'Restore them, or start a new run.'
             )
+
+
+def moved_data_hint(data: DataOptions, run: Path) -> str:
+    """Tell how to go on if a run's data lies elsewhere now; '' = its folders are there."""
+    options = {'data': data.root, 'sim': data.sim, 'real': data.real}
+    gone = [name for name, folder in options.items() if folder and not Path(folder).is_dir()]
+    if not gone:
+        return ''
+    moved = ' '.join(f'--{name} FOLDER' for name in gone)
+    return f'if it moved: sim2real train --resume {shlex.quote(str(run))} {moved}'
 
 
 def restore(

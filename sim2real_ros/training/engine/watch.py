@@ -21,6 +21,9 @@ brightnesses or with noise 0.05 and less."""
 LOW_DIVERSITY = 0.4
 """From here on it is worth a warning."""
 
+WARNED_FROM_STEP = 300
+"""Before this, outputs of a generator that starts from random weights are alike anyhow."""
+
 REUSED_SHARE = 0.25
 """Likewise: a quarter of all frames is drawn as some other, unrelated frame is. Changes of colour
 give 0, a third of the frames drawn as one picture a third."""
@@ -148,18 +151,11 @@ class Watch:
         collapsed = ratio < COLLAPSED_DIVERSITY or reused >= COLLAPSED_REUSED
         self._collapse_looks = [*self._collapse_looks, step] if collapsed else []
         self._stop_when_collapsed(ratio, reused)
-        warnings = []
-        if self._is_new('diversity', ratio < LOW_DIVERSITY):
-            warnings.append(
-                f'Mode collapse? Translated frames differ {ratio:.0%} as much as their inputs do '
-                f'(step {step}). {_COLLAPSE_ADVICE}'
-            )
-        elif self._is_new('reused', reused >= REUSED_SHARE):
-            warnings.append(
-                f'Mode collapse? {reused:.0%} of the translated frames look like the translation '
-                f'of an unrelated frame (step {step}). {_COLLAPSE_ADVICE}'
-            )
-        return warnings
+        suspect = ratio < LOW_DIVERSITY or reused >= REUSED_SHARE
+        if step < WARNED_FROM_STEP or not self._is_new('collapse', suspect):
+            return []
+        alike = _alike(ratio, reused)
+        return [f'Mode collapse? {alike} (step {step}). {self._collapse_advice()}']
 
     def _stop_when_collapsed(self, ratio: float, reused: float) -> None:
         looks = self._collapse_looks
@@ -169,8 +165,7 @@ class Watch:
             return
         raise TrainingError(
             f'The generator has collapsed: since step {looks[0]} it gives the same few pictures '
-            f'for all inputs (translated frames differ {ratio:.0%} as much as their inputs do, '
-            f'{reused:.0%} look like that of an unrelated input). {_COLLAPSE_ADVICE} A lower '
+            f'for all inputs. {_alike(ratio, reused)}. {self._collapse_advice()} A lower '
             f'rate can be tried by --resume, after removing the checkpoints from step {looks[0]} '
             'on; the rest needs a new run.'
         )
@@ -214,6 +209,15 @@ class Watch:
             advice.append('look at the images, too, as it was so from the first step')
         return ', '.join(advice[:-1]) + (' and ' if advice[1:] else '') + advice[-1]
 
+    def _collapse_advice(self) -> str:
+        keys = [key for key in _WEIGHTS_AGAINST_COLLAPSE if getattr(self._config, key, 0)]
+        larger = f'a larger {" or ".join(keys)}, ' if keys else ''
+        return (
+            'Look at the sample sheets. What helps: more varied real images, '
+            f'extra_losses.gradient_weight or extra_losses.semantic_weight, {larger}'
+            f'a lower optimiser.learning_rate (now {self._config.optimiser.learning_rate:g}).'
+        )
+
     def _discriminator_rate(self) -> float:
         options = self._config.discriminator_optimiser or self._config.optimiser
         return options.learning_rate
@@ -222,10 +226,18 @@ class Watch:
         return str(getattr(self._config, 'adversarial', ''))
 
 
-_COLLAPSE_ADVICE = (
-    'Look at the sample sheets. What helps: more varied real images, extra_losses.gradient_weight '
-    'or semantic_weight, a larger cycle or identity weight, a lower learning rate.'
+_WEIGHTS_AGAINST_COLLAPSE = (
+    *('cycle_weight', 'identity_weight', 'nce_weight', 'l1_weight', 'edge_weight'),
+    *('self_regularisation_weight', 'reconstruction_weight'),
 )
+"""Keys, of one method or another, of losses that tie the output to the input; 0 = it is off."""
+
+
+def _alike(ratio: float, reused: float) -> str:
+    return (
+        f'Translated frames differ {ratio:.0%} as much as their inputs do; {reused:.0%} look like '
+        'the translation of an unrelated frame'
+    )
 
 
 class _LossRecord:

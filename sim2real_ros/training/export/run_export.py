@@ -11,13 +11,13 @@ import torch
 
 from sim2real_ros.card import ModelCard
 from sim2real_ros.errors import ConfigError
-from sim2real_ros.runtime.model_path import check_writable
+from sim2real_ros.training.early_checks import SIZE_NEEDED, check_export
 from sim2real_ros.training.engine.checkpoint import Checkpoint
 from sim2real_ros.training.engine.run import Run, Which, load_generator, open_run
 from sim2real_ros.training.engine.run_folder import RunFolder
 from sim2real_ros.training.export.model_export import ExportedModel, export_model
 from sim2real_ros.training.losses.region import Region
-from sim2real_ros.training.options import TrainingConfig
+from sim2real_ros.training.options import ExtraLossOptions, TrainingConfig
 
 Size = tuple[int, int]
 
@@ -59,12 +59,13 @@ def export_run(
 
     Raises:
         TrainingError: It is no run, or has no such checkpoint.
-        ConfigError: A region is to be kept, but there is none, or the size is free.
+        ConfigError: A region is to be kept, but there is none, it moved with random crops, or the
+            size is free.
         ModelError: As ``export_model``.
         DataError: The disk refuses.
     """
     options = options or RunExportOptions()
-    check_writable(path, force=options.force)
+    check_export(folder, path, options.size, keep_region=options.keep_region, force=options.force)
     run = open_run(folder)
     kept = kept_pixels(run.config, options.size) if options.keep_region else None
     return export_model(
@@ -89,10 +90,17 @@ def kept_pixels(config: TrainingConfig, size: Size | None) -> npt.NDArray[np.boo
         bool (H, W).
 
     Raises:
-        ConfigError: There are none, or the size is free.
+        ConfigError: There are none, they differed from crop to crop, or the size is free.
     """
     if size is None:
-        raise ConfigError('To keep a region, name one size: --keep-region needs --size 512x384.')
+        raise ConfigError(SIZE_NEEDED)
+    if _moving_region(config):
+        raise ConfigError(
+            f'{_moving_region(config)} of the run belongs to its random crops (data.preprocess '
+            f'{config.data.preprocess!r}), not to a place of the whole image: there is no region '
+            "to keep. Export without --keep-region, or train with preprocess 'resize', or with "
+            'data.skip_top in place of region_top.'
+        )
     width, height = size
     # What is skipped was cut off before the losses saw the rest.
     skipped = round(config.data.skip_top * height)
@@ -106,6 +114,13 @@ def kept_pixels(config: TrainingConfig, size: Size | None) -> npt.NDArray[np.boo
             'and skip_top are not set).'
         )
     return kept
+
+
+def _moving_region(config: TrainingConfig) -> str:
+    """Name the options of a region whose place in the scene changed from crop to crop."""
+    extra = config.extra_losses
+    names = [name for name in ('region_top', 'region_mask') if getattr(extra, name)]
+    return ' and '.join(f'extra_losses.{name}' for name in names) if config.data.crops_move else ''
 
 
 def _card(run: Run, checkpoint: Checkpoint, options: RunExportOptions, stem: str) -> ModelCard:
@@ -128,10 +143,13 @@ def _card(run: Run, checkpoint: Checkpoint, options: RunExportOptions, stem: str
 
 
 def _region_hint(config: TrainingConfig, options: RunExportOptions) -> str:
-    skipped, top = config.data.skip_top, config.extra_losses.region_top
-    unseen = skipped + (1 - skipped) * top
+    skipped, extra = config.data.skip_top, config.extra_losses
+    if _moving_region(config):
+        # Training did look at what some of the crops left out.
+        extra = ExtraLossOptions()
+    unseen = skipped + (1 - skipped) * extra.region_top
     hints = [f'the upper {unseen:.0%}'] if unseen else []
-    hints += ['what its region_mask hides'] if config.extra_losses.region_mask else []
+    hints += ['what its region_mask hides'] if extra.region_mask else []
     if not hints:
         return ''
     if options.keep_region:

@@ -23,7 +23,7 @@ from sim2real_ros.training.methods.freezing import frozen
 from sim2real_ros.training.methods.method import Losses, Method
 from sim2real_ros.training.methods.one_pass import logits_in_one_pass
 from sim2real_ros.training.networks import build_discriminator, build_generator
-from sim2real_ros.training.options import GeneratorOptions, TrainingConfig
+from sim2real_ros.training.options import GeneratorOptions, ReportOptions, TrainingConfig
 from sim2real_ros.training.stepper import Stepper
 
 
@@ -45,6 +45,7 @@ class DistilConfig(TrainingConfig):
     generator: GeneratorOptions = field(
         default_factory=lambda: GeneratorOptions(name='mobile_unet', norm='batch')
     )
+    report: ReportOptions = field(default_factory=lambda: ReportOptions(best_by='psnr'))
     adversarial: Literal['lsgan', 'vanilla', 'hinge'] = 'lsgan'
     adversarial_weight: float = 1.0
     l1_weight: float = 10.0

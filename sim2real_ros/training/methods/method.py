@@ -47,6 +47,15 @@ class Method(ABC):
             ``.item()``, which would wait for the device.
         """
 
+    @property
+    def warm_up(self) -> str:
+        """What is done at ``step_count`` before the training proper; '' = that has begun.
+
+        Until then no checkpoint is chosen as the best: a generator that has learned to change
+        nothing can measure better than one that learns from real images.
+        """
+        return ''
+
     @abstractmethod
     def generator(self) -> nn.Module:
         """Return the network from sim to real that is exported: (N, 3, H, W) in -1..1 to the same.

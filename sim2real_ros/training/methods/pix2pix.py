@@ -20,7 +20,12 @@ from sim2real_ros.training.methods.freezing import frozen
 from sim2real_ros.training.methods.method import Losses, Method
 from sim2real_ros.training.methods.one_pass import logits_in_one_pass
 from sim2real_ros.training.networks import build_discriminator, build_generator
-from sim2real_ros.training.options import DiscriminatorOptions, GeneratorOptions, TrainingConfig
+from sim2real_ros.training.options import (
+    DiscriminatorOptions,
+    GeneratorOptions,
+    ReportOptions,
+    TrainingConfig,
+)
 from sim2real_ros.training.stepper import Stepper
 
 
@@ -41,6 +46,7 @@ class Pix2PixConfig(TrainingConfig):
     discriminator: DiscriminatorOptions = field(
         default_factory=lambda: DiscriminatorOptions(norm='batch')
     )
+    report: ReportOptions = field(default_factory=lambda: ReportOptions(best_by='psnr'))
     adversarial: AdversarialKind = 'vanilla'
     l1_weight: float = 100.0
     gradient_penalty_weight: float = 10.0

@@ -142,6 +142,17 @@ class Simgan(Method):
         }
         self.history = RefinedHistory(config.history_size)
 
+    @property
+    def warm_up(self) -> str:
+        """Describe the phase of pre-training that ``step_count`` is in."""
+        refiner_until = self.config.pretrain_refiner
+        adversarial_from = refiner_until + self.config.pretrain_discriminator
+        if self.step_count < refiner_until:
+            return f'the refiner learns to keep an image, until step {refiner_until}'
+        if self.step_count < adversarial_from:
+            return f'the discriminator learns alone, until step {adversarial_from}'
+        return ''
+
     def generator(self) -> nn.Module:
         """Return the refiner."""
         return self.refiner

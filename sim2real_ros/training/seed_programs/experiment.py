@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,10 @@ class Experiment:
         """Write weights where a checkpoint was due."""
         if step % self._config.report.checkpoint_interval == 0 or step >= self._total_steps:
             self.publish()
+
+    def paused(self, what: str = '') -> AbstractContextManager[None]:
+        """Say nothing, as the original programs do."""
+        return nullcontext()
 
     def publish(self) -> None:
         """Write the weights of the newest checkpoint and the page, unless that is done.

@@ -28,7 +28,7 @@ def load_network(folder: Path, name: str, words: Namespace, say: Say) -> nn.Modu
     """
     path = folder / f'{words.epoch}_net_{name}.pth'
     if not path.is_file():
-        raise ModelError(_missing(folder, path))
+        raise ModelError(_missing(folder, path, words.model))
     loaded = load_generator_checkpoint(
         path,
         LoadOptions(
@@ -46,15 +46,16 @@ def load_network(folder: Path, name: str, words: Namespace, say: Say) -> nn.Modu
     return network
 
 
-def _missing(folder: Path, path: Path) -> str:
+def _missing(folder: Path, path: Path, model: str) -> str:
     if not folder.is_dir():
         return f'No experiment at {str(folder)!r}: check --checkpoints_dir and --name.'
     others = sorted(each.name for each in folder.glob('*_net_G*.pth'))
-    hint = 'try --model_suffix _A' if any(each.endswith('_G_A.pth') for each in others) else ''
-    return (
-        f'No weights at {str(path)!r}; the folder has {others or "no generators"}: check --epoch, '
-        f'--model and --model_suffix{f" ({hint})" if hint else ""}.'
-    )
+    advice = 'check --epoch and --model.'
+    if model == 'test':
+        first = any(each.endswith('_G_A.pth') for each in others)
+        hint = ' (try --model_suffix _A)' if first else ''
+        advice = f'check --epoch, --model and --model_suffix{hint}.'
+    return f'No weights at {str(path)!r}; the folder has {others or "no generators"}: {advice}'
 
 
 def _check(architecture: Architecture, words: Namespace) -> None:

@@ -94,7 +94,9 @@ def _refuse(words: Namespace) -> None:
 
 def _networks(folder: Path, words: Namespace, say: Say) -> Networks:
     """Load the generators that a model has, by the original's names."""
-    names = {'cycle_gan': ('G_A', 'G_B'), 'test': (f'G{_suffix(folder, words, say)}',)}
+    names = {'cycle_gan': ('G_A', 'G_B')}.get(words.model, ('G',))
+    if words.model == 'test':
+        names = (f'G{_suffix(folder, words, say)}',)
     device = torch.device('cpu')
     if words.gpu_ids != '-1' and torch.cuda.is_available():
         device = torch.device('cuda')
@@ -102,7 +104,7 @@ def _networks(folder: Path, words: Namespace, say: Say) -> Networks:
         name if words.model == 'cycle_gan' else 'G': load_network(folder, name, words, say).to(
             device
         )
-        for name in names.get(words.model, ('G',))
+        for name in names
     }
 
 

@@ -174,6 +174,9 @@ def _has_meaning(name: str, model: str) -> bool:
 
 def _networks(words: Namespace) -> Values:
     values: Values = {f'generator.{k}': v for k, v in _NETG.get(words.netG, {}).items()}
+    if words.netG is not None and words.model == 'pix2pix':
+        # Its dropout is the method's, not the network's.
+        values['generator.dropout'] = True
     if words.netG in ('unet_256', 'unet_128') and words.model == 'cut':
         raise ConfigError(f'--netG {words.netG}: CUT compares features of a resnet generator.')
     if words.netD is not None:

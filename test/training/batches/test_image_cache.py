@@ -143,8 +143,11 @@ def test_a_damaged_cache_is_made_anew(tmp_path, images, damage):
 def test_unreadable_images_are_remembered(tmp_path, images):
     content = images[1].path.read_bytes()
     images[1].path.write_bytes(content[: len(content) // 2])
+    seen, report = reports()
     for _ in range(2):
-        store = open_cache(images, NATIVE, tmp_path / 'cache', with_masks=False)
+        store = open_cache(images, NATIVE, tmp_path / 'cache', with_masks=False, progress=report)
+        assert seen[0] == ('decoded', 1, 4)
+        assert seen[-1] == ('decoded (1 unreadable)', 4, 4)
         assert store.size(1) is None
         assert store.read(1) is None
         assert np.array_equal(store.read(2)[0], coded(2))

@@ -129,3 +129,11 @@ def test_of_scale_width_the_height_does_not_count():
         preprocess='scale-width-and-crop', load_size=(400, 4), crop_size=(64, 300)
     )
     assert training_preparation(options, 4).size_of((800, 800)) == (400, 400)
+
+
+def test_a_generator_that_would_suit_a_size_is_told():
+    options = DataOptions(preprocess='resize', load_size=(320, 192))
+    with pytest.raises(ConfigError, match=r'such as 256x256, or a 320 wide one\.$'):
+        training_preparation(options, 256, lambda size: f'a {size[0]} wide one')
+    with pytest.raises(ConfigError, match=r'such as 256x256\.$'):
+        training_preparation(options, 256, lambda size: '')

@@ -224,9 +224,15 @@ def test_an_empty_folder_is_named(tmp_path):
 def test_a_folder_that_is_no_data_set_is_described(tmp_path):
     (tmp_path / 'set/images').mkdir(parents=True)
     with pytest.raises(
-        DataError, match=r"is no data set: expected trainA/.*\['images'\].*sim and"
+        DataError, match=r"is no data set: expected trainA/.*\['images'\].*--sim and --real"
     ):
         opened(tmp_path, root=str(tmp_path / 'set'))
+
+
+def test_a_folder_without_folders_is_described(tmp_path):
+    write_coded(tmp_path / 'sim', 1)
+    with pytest.raises(DataError, match=r'found no folders\. .* by --sim and --real'):
+        opened(tmp_path, root=str(tmp_path / 'sim'))
 
 
 def test_half_a_data_set_is_refused(tmp_path):

@@ -209,6 +209,7 @@ def test_what_helps_a_run_that_has_diverged_may_change(tmp_path):
 def test_what_the_watch_has_counted_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(TinyMeasurement, 'watched', lambda *_: {'diversity': 0.0})
     monkeypatch.setattr(watch, 'COLLAPSE_PATIENCE_STEPS', 6)
+    monkeypatch.setattr(watch, 'WARNED_FROM_STEP', 1)
     config = with_report(TinyConfig(), sample_interval=3, evaluation_interval=0)
     assert train(config, tmp_path, machine=CPU, progress=Sender(signal.SIGINT, 6)).stopped_by
     with pytest.raises(TrainingError, match='has collapsed: since step 3'):

@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -88,6 +89,41 @@ def test_a_step_is_looked_at_once(tmp_path, monkeypatch):
     assert looks == ['watched', 'measured', 'watched', 'measured']
     # Where nothing could be measured, there is nothing to write.
     assert {line['kind'] for line in read_metrics(tmp_path / 'metrics.jsonl')} == {'train'}
+
+
+def test_it_is_told_once_that_nothing_can_be_measured(tmp_path, monkeypatch):
+    monkeypatch.setattr(TinyMeasurement, '__call__', lambda *_: {})
+    notes = Notes()
+    train(TinyConfig(), tmp_path, machine=CPU, progress=notes)
+    (told,) = (text for text in notes.texts if text.startswith('not measurable: '))
+    assert 'fewer than 2 simulated images' in told
+
+
+def test_a_warm_up_is_told_and_has_no_best(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        TinyMethod, 'warm_up', property(lambda self: 'rest' if self.step_count < 8 else '')
+    )
+    values = iter([0.1, 0.2, 0.7])
+    monkeypatch.setattr(TinyMeasurement, '__call__', lambda *_: {'kid': next(values)})
+    notes = Notes()
+    run = train(TinyConfig(), tmp_path, machine=CPU, progress=notes)
+    told = [text for text in notes.texts if 'warm' in text]
+    assert told == ['warming up: rest', 'warmed up: training proper begins']
+    # Measured at 4, 8 and 12; the eighth step is the last one of the warm-up.
+    assert (run.best.step, run.best.facts.best.value) == (12, 0.7)
+
+
+def test_no_steps_are_expected_while_it_measures(tmp_path):
+    class Paused(Notes):
+        @contextmanager
+        def paused(self, what=''):
+            self.texts.append(what)
+            yield
+
+    notes = Paused()
+    train(TinyConfig(), tmp_path, machine=CPU, progress=notes)
+    told = [text for text in notes.texts if text.startswith('measuring')]
+    assert told == [f'measuring at step {step} ...' for step in (4, 8, 12)]
 
 
 def test_weights_that_are_no_numbers_are_named_before_they_are_measured(tmp_path, monkeypatch):

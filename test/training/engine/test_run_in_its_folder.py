@@ -143,6 +143,12 @@ def test_higher_may_be_better(tmp_path, monkeypatch):
         train(with_report(config, best_by='fid'), tmp_path / 'b', machine=CPU)
 
 
+def test_where_the_metric_is_missing_the_latest_is_the_best(tmp_path, monkeypatch):
+    kid_by_step(monkeypatch, [0.5, 0.1, 0.7])
+    run = train(with_report(TinyConfig(), best_by='psnr'), tmp_path, machine=CPU)
+    assert (run.best.step, run.best.facts.best) == (12, None)
+
+
 def test_generators_are_loaded_averaged(tmp_path, monkeypatch):
     kid_by_step(monkeypatch, [0.5, 0.1, 0.7] * 2)
     run = train(TinyConfig(), tmp_path, machine=CPU)

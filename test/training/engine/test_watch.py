@@ -1,4 +1,6 @@
 import math
+import re
+from operator import attrgetter
 
 import pytest
 import torch
@@ -9,9 +11,11 @@ from sim2real_ros.training.engine.watch import (
     COLLAPSE_PATIENCE_LOOKS,
     COLLAPSE_PATIENCE_STEPS,
     FP16_PATIENCE_STEPS,
+    WARNED_FROM_STEP,
     WON_PATIENCE_LOOKS,
     Watch,
 )
+from sim2real_ros.training.methods import METHODS
 from sim2real_ros.training.options import OptimiserOptions, TrainingConfig
 
 
@@ -128,18 +132,39 @@ def test_watch_suspects_the_images_at_the_first_step(watch):
 
 
 def test_watch_warns_of_low_diversity_once_per_episode(watch):
-    assert watch.warnings_of_metrics(1, {'diversity': 0.9, 'reused': 0.0}) == []
-    (warning,) = watch.warnings_of_metrics(2, {'diversity': 0.3, 'reused': 0.0})
+    assert watch.warnings_of_metrics(301, {'diversity': 0.9, 'reused': 0.0}) == []
+    (warning,) = watch.warnings_of_metrics(302, {'diversity': 0.3, 'reused': 0.0})
     assert 'differ 30% as much' in warning
-    assert watch.warnings_of_metrics(3, {'diversity': 0.3, 'reused': 0.0}) == []
-    assert watch.warnings_of_metrics(4, {'diversity': 0.9, 'reused': 0.0}) == []
-    assert len(watch.warnings_of_metrics(5, {'diversity': 0.2, 'reused': 0.0})) == 1
+    # Frames that are alike are found by one number first, then by the other: one episode.
+    assert watch.warnings_of_metrics(303, {'diversity': 0.3, 'reused': 0.5}) == []
+    assert watch.warnings_of_metrics(304, {'diversity': 0.5, 'reused': 0.5}) == []
+    assert watch.warnings_of_metrics(305, {'diversity': 0.9, 'reused': 0.0}) == []
+    assert len(watch.warnings_of_metrics(306, {'diversity': 0.2, 'reused': 0.5})) == 1
+
+
+def test_watch_does_not_suspect_a_run_that_has_just_begun(watch):
+    flat = {'diversity': 0.01, 'reused': 0.9}
+    for step in (2, 20, WARNED_FROM_STEP - 1):
+        assert watch.warnings_of_metrics(step, flat) == []
+    assert len(watch.warnings_of_metrics(WARNED_FROM_STEP, flat)) == 1
+
+
+@pytest.mark.parametrize('method', sorted(METHODS))
+def test_watch_advises_only_what_a_method_has(method):
+    config = METHODS[method].Config()
+    (warning,) = Watch(config, 'fp32').warnings_of_metrics(500, {'diversity': 0.01})
+    keys = re.findall(r'[a-z0-9_.]+_(?:weight|rate)', warning)
+    assert 'extra_losses.gradient_weight' in keys
+    for key in keys:
+        assert isinstance(attrgetter(key)(config), float), key
+    assert ('a larger cycle_weight or identity_weight' in warning) == (method == 'cyclegan')
+    assert ('a larger nce_weight' in warning) == (method == 'cut')
 
 
 def test_watch_warns_of_reused_frames(watch):
-    assert watch.warnings_of_metrics(1, {'diversity': 1.0, 'reused': 0.2}) == []
-    (warning,) = watch.warnings_of_metrics(2, {'diversity': 1.0, 'reused': 0.3})
-    assert '30% of the translated frames look like' in warning
+    assert watch.warnings_of_metrics(501, {'diversity': 1.0, 'reused': 0.2}) == []
+    (warning,) = watch.warnings_of_metrics(502, {'diversity': 1.0, 'reused': 0.3})
+    assert 'Translated frames differ 100% as much as their inputs do; 30% look like' in warning
 
 
 def test_watch_says_nothing_without_a_measurement(watch):

@@ -93,7 +93,16 @@ class TinyData:
     """Random images; the sample's number decides them."""
 
     def __init__(
-        self, options, kind, batch_size, seed, *, size_multiple, classes=0, progress=None
+        self,
+        options,
+        kind,
+        batch_size,
+        seed,
+        *,
+        size_multiple,
+        size_advice=None,
+        classes=0,
+        progress=None,
     ):
         self.batch_size, self.seed = batch_size, seed
         self.images_per_epoch = 5

@@ -126,7 +126,9 @@ def test_wrong_words_are_explained(tmp_path, monkeypatch, capsys, words, code, t
 
 def test_what_training_skipped_is_kept_in_the_model(tmp_path):
     config = replace(
-        CONFIG, data=DataOptions(skip_top=0.25), extra_losses=ExtraLossOptions(region_top=1 / 3)
+        CONFIG,
+        data=DataOptions(preprocess='resize', skip_top=0.25),
+        extra_losses=ExtraLossOptions(region_top=1 / 3),
     )
     generators = write_run(tmp_path / 'run', config)
     options = RunExportOptions(size=(20, 12), keep_region=True)
@@ -151,10 +153,48 @@ def test_a_mask_keeps_the_pixels_that_it_hides(tmp_path):
     mask[:, 5:] = 255
     cv2.imwrite(str(tmp_path / 'mask.png'), mask)
     extra = ExtraLossOptions(region_mask=str(tmp_path / 'mask.png'))
-    kept = kept_pixels(replace(CONFIG, extra_losses=extra), (20, 12))
+    data = DataOptions(preprocess='resize')
+    kept = kept_pixels(replace(CONFIG, data=data, extra_losses=extra), (20, 12))
     assert kept.shape == (12, 20)
     assert kept[:, :10].all()
     assert not kept[:, 10:].any()
+
+
+@pytest.mark.parametrize(
+    ('preprocess', 'region', 'named'),
+    [
+        ('resize-and-crop', {'region_top': 0.5}, 'extra_losses.region_top of the run'),
+        ('crop', {'region_mask': 'm.png'}, 'extra_losses.region_mask of the run'),
+        (
+            *('scale-width-and-crop', {'region_top': 0.5, 'region_mask': 'm.png'}),
+            'extra_losses.region_top and extra_losses.region_mask of the run',
+        ),
+    ],
+)
+def test_a_region_of_random_crops_is_no_region_of_the_image(preprocess, region, named):
+    data = DataOptions(preprocess=preprocess, skip_top=0.25)
+    config = replace(CONFIG, data=data, extra_losses=ExtraLossOptions(**region))
+    with pytest.raises(ConfigError, match=f'{named}.*without --keep-region.*data.skip_top'):
+        kept_pixels(config, (20, 12))
+
+
+def test_what_is_skipped_is_kept_with_random_crops_and_crops_of_all_of_it_do_not_move():
+    kept = kept_pixels(replace(CONFIG, data=DataOptions(skip_top=0.25)), (20, 12))
+    assert kept[:3].all()
+    assert not kept[3:].any()
+    whole = DataOptions(load_size=(256, 256), crop_size=(256, 256))
+    extra = ExtraLossOptions(region_top=0.5)
+    kept = kept_pixels(replace(CONFIG, data=whole, extra_losses=extra), (20, 12))
+    assert kept[:6].all()
+    assert not kept[6:].any()
+
+
+def test_the_card_gives_no_roi_for_a_region_of_random_crops(tmp_path):
+    config = replace(CONFIG, extra_losses=ExtraLossOptions(region_top=0.5))
+    write_run(tmp_path / 'run', config)
+    options = RunExportOptions(size=(20, 12))
+    card = export_run(tmp_path / 'run', tmp_path / 'm.onnx', options).card
+    assert card.description.endswith('trained on crops.')
 
 
 def test_a_region_needs_a_size_and_something_to_keep():

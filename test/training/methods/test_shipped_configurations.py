@@ -9,9 +9,15 @@ import torch
 import yaml
 
 from sim2real_ros.config import load_yaml
+from sim2real_ros.errors import ConfigError
 from sim2real_ros.training.engine.configuration import load_config
 from sim2real_ros.training.methods import METHODS
-from sim2real_ros.training.networks import build_generator
+from sim2real_ros.training.networks import (
+    DISCRIMINATORS,
+    GENERATORS,
+    build_discriminator,
+    build_generator,
+)
 from sim2real_ros.training.options import ScheduleOptions
 
 FOLDER = Path(__file__).resolve().parents[3] / 'config' / 'train'
@@ -61,3 +67,41 @@ def test_another_generator_keeps_no_size_of_the_usual_one(name):
     """What a file says of the usual generator would silently hold for the other one, too."""
     options = load_config(name).generator
     assert (options.filters, options.blocks, options.depth) == (0, 0, 0)
+
+
+@pytest.mark.parametrize('generator', GENERATORS)
+@pytest.mark.parametrize('name', [*METHODS, 'fastcut'])
+def test_every_method_takes_another_generator_by_its_name_alone(name, generator):
+    config = load_config(name, overrides=[f'generator.name={generator}'])
+    method = METHODS[config.method]
+    if (config.method, generator) in {('cut', 'unet'), ('cut', 'unit')}:
+        with pytest.raises(ConfigError, match=f"cut cannot use the generator '{generator}'"):
+            method(config)
+    elif config.method == 'unit' and generator != 'unit':
+        with pytest.raises(ConfigError, match=f'unit .*{generator}'):
+            method(config)
+    else:
+        with torch.device('meta'):
+            assert method(config).generator() is not None
+
+
+@pytest.mark.parametrize('name', ['cut', 'cyclegan', 'pix2pix', 'unit'])
+@pytest.mark.parametrize('discriminator', DISCRIMINATORS)
+def test_another_discriminator_can_be_chosen_by_its_name_alone(name, discriminator):
+    config = load_config(name, overrides=[f'discriminator.name={discriminator}'])
+    with torch.device('meta'):
+        build_discriminator(config.discriminator)
+
+
+@pytest.mark.parametrize('name', METHODS)
+def test_pairs_are_judged_by_their_distance(name):
+    paired = METHODS[name].batch_kind == 'paired'
+    assert load_config(name).report.best_by == ('psnr' if paired else 'kid')
+
+
+@pytest.mark.parametrize('path', sorted(FOLDER.glob('*.yaml')), ids=lambda path: path.stem)
+def test_files_that_speak_of_all_keys_say_what_shows_them(path):
+    text = path.read_text('utf-8')
+    assert 'tells all keys' not in text
+    if 'All keys' in text:
+        assert f'sim2real train {path.stem} --print-config' in text

@@ -82,6 +82,16 @@ def test_simgan_phases_follow_from_the_number_of_the_step():
     assert all(each.requires_grad for each in method.networks.parameters())
 
 
+def test_simgan_tells_its_phases():
+    method, told = small(), []
+    for method.step_count in range(7):
+        told.append(method.warm_up)
+    assert all('refiner' in text and 'until step 3' in text for text in told[:3])
+    assert all('discriminator' in text and 'until step 5' in text for text in told[3:5])
+    assert told[5:] == ['', '']
+    assert small(pretrain_refiner=0, pretrain_discriminator=0, step=0).warm_up == ''
+
+
 def test_simgan_defaults_are_the_papers_phases():
     config = SimganConfig()
     assert (config.pretrain_refiner, config.pretrain_discriminator) == (1000, 200)

@@ -91,6 +91,7 @@ def test_both_generators_there_and_back(tmp_path, program):
         for number in range(count):
             write(tmp_path / 'set' / name / f'{number}.png', noise(first + number))
     _, folder = program('--model', 'cycle_gan', '--preprocess', 'none')
+    assert not any('latest_net_G.pth' in line for line in program.said)
     labels = ('fake_A', 'fake_B', 'real_A', 'real_B', 'rec_A', 'rec_B')
     names = [f'0{copy}_{label}.png' for copy in ('-2', '') for label in labels]
     assert sorted(path.name for path in (folder / 'images').iterdir()) == sorted(names)
@@ -192,6 +193,17 @@ def test_g_a_stands_in_for_g_and_that_is_said(tmp_path, program):
     assert code == 0
     assert any('latest_net_G_A.pth is taken (--model_suffix _A)' in line for line in program.said)
     assert program('--preprocess', 'none', '--model_suffix', '_A')[0] == 0
+
+
+def test_only_what_the_model_needs_is_asked_for(tmp_path, program):
+    experiment(tmp_path, G_A=RESNET)
+    for name in ('testA', 'testB'):
+        write(tmp_path / 'set' / name / 'x.png', noise(1))
+    with pytest.raises(
+        ModelError, match=r"latest_net_G_B\.pth'; .*: check --epoch and --model\.$"
+    ):
+        program('--model', 'cycle_gan', '--preprocess', 'none')
+    assert not any('latest_net_G.pth' in line for line in program.said)
 
 
 def test_unreadable_images_are_left_out_and_told(tmp_path, program):

@@ -103,6 +103,8 @@ def test_without_more_words_it_is_the_original_cyclegan(understood, dataroot):
         ('--model pix2pix', 'generator', GeneratorOptions('unet', norm='batch', dropout=True)),
         ('--model pix2pix --no_dropout', 'generator.dropout', False),
         ('--model pix2pix --netG resnet_9blocks', 'generator.name', 'resnet'),
+        ('--model pix2pix --netG resnet_9blocks', 'generator.dropout', True),
+        ('--model pix2pix --netG resnet_9blocks --no_dropout', 'generator.dropout', False),
         ('--model cut --lambda_NCE 10', 'nce_weight', 10.0),
         ('--model cut --lambda_GAN 2', 'adversarial_weight', 2.0),
         ('--model cut --nce_idt False', 'nce_identity', False),
