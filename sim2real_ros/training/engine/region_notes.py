@@ -23,4 +23,3 @@ def region_notes(config: TrainingConfig) -> list[str]:
             'set data.flip to false'
         )
     return notes
-
