@@ -4,7 +4,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sim2real_ros import __version__
 from sim2real_ros.errors import Sim2RealError
@@ -38,8 +38,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 on success, 1 after an error that was explained, 2 on wrong usage, 3 when the work is
         done but something in the input was unreadable and left out, 130 on Ctrl-C.
     """
+    return exit_code(lambda: _run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def exit_code(program: Callable[[], int]) -> int:
+    """Run a program of the command line to its end, and explain what stopped it.
+
+    Args:
+        program: Returns the exit code where nothing goes wrong.
+
+    Returns:
+        That code; else 1 after an error that was explained, 2 on wrong usage, 130 on Ctrl-C.
+    """
     try:
-        code = _run(list(sys.argv[1:] if argv is None else argv))
+        code = program()
         sys.stdout.flush()
         return code
     except Sim2RealError as error:

@@ -1,12 +1,10 @@
 """Run train.py or test.py in the words of the original programs; explain what goes wrong."""
 
-import sys
 from collections.abc import Callable, Sequence
 from typing import Literal
 
-from sim2real_ros.cli import INTERRUPTED
+from sim2real_ros.cli import exit_code
 from sim2real_ros.cli.training_extra import training_extra
-from sim2real_ros.errors import Sim2RealError
 from sim2real_ros.training.seed_programs.testing_words import parser_for_testing
 from sim2real_ros.training.seed_programs.training_words import parser_for_training
 
@@ -23,17 +21,12 @@ def main(name: Literal['train', 'test'], argv: Sequence[str] | None = None) -> i
         images were left out, 130 when interrupted.
     """
     parser = parser_for_training() if name == 'train' else parser_for_testing()
-    try:
+
+    def program() -> int:
         words = parser.parse_args(argv)
         return _program(name)(words, _say)
-    except Sim2RealError as error:
-        print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
-        return INTERRUPTED
-    except SystemExit as stop:  # argparse leaves this way after --help (0) and wrong usage (2)
-        return stop.code if isinstance(stop.code, int) else 2
+
+    return exit_code(program)
 
 
 def _program(name: str) -> Callable[..., int]:
