@@ -191,30 +191,6 @@ class Measurement:
         return ((output.float().clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
-def measure(
-    generator: nn.Module,
-    held_out_sim: Images,
-    held_out_real: Images,
-    *,
-    images: int = 200,
-    seed: int = 0,
-    device: torch.device | str = 'cpu',
-    batch_size: int = 8,
-    paired: bool = False,
-) -> dict[str, float]:
-    """Measure one generator once; arguments and result as of ``Measurement``."""
-    measurement = Measurement(
-        held_out_sim,
-        held_out_real,
-        images=images,
-        seed=seed,
-        device=device,
-        batch_size=batch_size,
-        paired=paired,
-    )
-    return measurement(generator)
-
-
 class _Chosen:
     """Some images of a domain, evenly spread, so that every drive in it counts."""
 

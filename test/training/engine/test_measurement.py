@@ -9,7 +9,7 @@ from sim2real_ros.errors import ModelError, TrainingError
 from sim2real_ros.evaluation.diversity import diversity
 from sim2real_ros.evaluation.kernel_distance import kernel_distance
 from sim2real_ros.training.engine import measure as measure_module
-from sim2real_ros.training.engine.measure import WATCHED_IMAGES, Measurement, measure
+from sim2real_ros.training.engine.measure import WATCHED_IMAGES, Measurement
 
 HEIGHT, WIDTH = 32, 48
 
@@ -131,8 +131,8 @@ def test_measurement_is_repeatable_and_leaves_random_numbers_alone(quick):
     first = measurement(Noise())
     after = torch.rand(3)
     assert measurement(Noise()) == first
-    assert measure(Noise(), images(6, 1), images(6, 2), seed=9) == first
-    assert measure(Noise(), images(6, 1), images(6, 2), seed=8) != first
+    assert Measurement(images(6, 1), images(6, 2), seed=9)(Noise()) == first
+    assert Measurement(images(6, 1), images(6, 2), seed=8)(Noise()) != first
     torch.manual_seed(1)
     torch.testing.assert_close(torch.rand(3), after)
 
