@@ -7,11 +7,9 @@ from pathlib import Path
 
 from sim2real_ros.errors import ConfigError, ModelError, TrainingError
 from sim2real_ros.runtime.model_path import check_writable
+from sim2real_ros.training.engine.checkpoint_mark import METADATA_KEY, NETWORKS
 
 SIZE_NEEDED = 'To keep a region, name one size: --keep-region needs --size 512x384.'
-
-_OWN_KEY = 'sim2real_checkpoint'
-"""In the header of every checkpoint of a run; engine/checkpoint.py writes it."""
 
 _MAX_HEADER_BYTES = 100_000_000
 """The limit of the safetensors format itself."""
@@ -90,8 +88,8 @@ def _run_and_step(path: Path) -> tuple[str, str] | None:
     """Return folder and step of the run that wrote a file; None where it is somebody else's."""
     header = _header(path)
     metadata = header.get('__metadata__')
-    signed = isinstance(metadata, dict) and _OWN_KEY in metadata
-    if not signed and not any(name.startswith('networks.') for name in header):
+    signed = isinstance(metadata, dict) and METADATA_KEY in metadata
+    if not signed and not any(name.startswith(NETWORKS) for name in header):
         return None
     in_place = path.absolute().parent.name == 'checkpoints'
     match = re.fullmatch(r'step_(\d+)', path.stem)

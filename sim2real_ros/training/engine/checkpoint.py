@@ -21,11 +21,9 @@ from safetensors.torch import save_file
 from sim2real_ros.config import from_mapping
 from sim2real_ros.errors import ConfigError, TrainingError
 from sim2real_ros.files import atomic_path
+from sim2real_ros.training.engine.checkpoint_mark import METADATA_KEY
 
 Tensors = dict[str, torch.Tensor]
-
-METADATA_KEY = 'sim2real_checkpoint'
-"""Key of the facts, as JSON, in a file's header."""
 
 VERSION = 1
 _NAME = re.compile(r'step_(\d{8,12})\.safetensors')

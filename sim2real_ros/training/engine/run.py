@@ -15,12 +15,12 @@ from sim2real_ros.training.engine.checkpoint import (
     load_tensors,
     read_facts,
 )
+from sim2real_ros.training.engine.checkpoint_mark import NETWORKS
 from sim2real_ros.training.engine.configuration import read_config
 from sim2real_ros.training.engine.interruption import Reason
 from sim2real_ros.training.engine.run_folder import CHECKPOINTS, RunFolder
 from sim2real_ros.training.engine.training_state import (
     AVERAGE,
-    NETWORKS,
     build_method,
     load_weights,
     tensors_below,

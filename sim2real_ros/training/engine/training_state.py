@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from sim2real_ros.errors import Sim2RealError, TrainingError
 from sim2real_ros.training.engine.checkpoint import Tensors
+from sim2real_ros.training.engine.checkpoint_mark import NETWORKS
 from sim2real_ros.training.engine.loss_sums import LossSums
 from sim2real_ros.training.engine.weight_average import WeightAverage
 from sim2real_ros.training.methods import METHODS
@@ -17,11 +18,8 @@ from sim2real_ros.training.methods.method import Method
 from sim2real_ros.training.options import TrainingConfig
 from sim2real_ros.training.stepper import Stepper
 
-NETWORKS, AVERAGE, OPTIMISERS, METHOD, LOSSES = (
-    *('networks.', 'average.', 'optimisers.'),
-    *('method.', 'losses.'),
-)
-"""Beginnings of the names of tensors in a checkpoint."""
+AVERAGE, OPTIMISERS, METHOD, LOSSES = 'average.', 'optimisers.', 'method.', 'losses.'
+"""Beginnings of the names of the other tensors in a checkpoint."""
 
 
 def build_method(config: TrainingConfig) -> Method:

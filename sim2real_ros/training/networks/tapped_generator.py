@@ -1,5 +1,6 @@
 """Features inside a generator, as the contrastive loss of CUT compares them."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -10,7 +11,7 @@ from sim2real_ros.errors import ConfigError
 from sim2real_ros.training.networks.image_size import check_size
 
 
-class TappedGenerator(nn.Module):
+class TappedGenerator(nn.Module, ABC):
     """A generator that begins with a sequence of modules whose outputs can be asked for.
 
     Attributes:
@@ -25,9 +26,9 @@ class TappedGenerator(nn.Module):
     feature_layers: tuple[int, ...]
     module_channels: list[int]
 
+    @abstractmethod
     def feature_modules(self) -> nn.Sequential:
         """Return the modules that ``encode`` numbers."""
-        raise NotImplementedError
 
     def encode(self, image: torch.Tensor, layers: Sequence[int]) -> list[torch.Tensor]:
         """Compute features, no further than the last that is asked for.

@@ -11,8 +11,8 @@ from sim2real_ros.files import write_atomically
 from sim2real_ros.training.checkpoint_import.checkpoint_file import Weights
 from sim2real_ros.training.checkpoint_import.original_weights import original_weights
 from sim2real_ros.training.engine.checkpoint import Checkpoint, load_tensors
+from sim2real_ros.training.engine.checkpoint_mark import NETWORKS
 from sim2real_ros.training.engine.training_state import (
-    NETWORKS,
     build_method,
     load_weights,
     tensors_below,
