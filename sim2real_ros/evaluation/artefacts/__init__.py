@@ -1,0 +1,1 @@
+"""Defects that generators are known for: collapse, memorising, inverted colours, patterns."""

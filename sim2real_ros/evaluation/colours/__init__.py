@@ -1,0 +1,1 @@
+"""Colour thresholds: applied, scored, fitted, and carried from one domain to another."""

@@ -1,0 +1,1 @@
+"""Whether an input frame is like those that a generator was trained on."""

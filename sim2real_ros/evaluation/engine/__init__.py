@@ -1,0 +1,1 @@
+"""Runs all measures over all frames of all candidates."""

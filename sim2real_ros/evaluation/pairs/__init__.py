@@ -1,0 +1,1 @@
+"""Distances between an image and the known right answer."""

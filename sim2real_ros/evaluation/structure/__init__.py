@@ -1,0 +1,1 @@
+"""What moved, vanished or appeared between an image and its translation."""

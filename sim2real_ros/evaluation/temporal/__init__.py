@@ -1,0 +1,1 @@
+"""What changes from frame to frame that did not change in the input."""
