@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.evaluation.diversity import diversity
+from sim2real_ros.evaluation.artefacts.diversity import diversity
 
 COUNT = 24
 
