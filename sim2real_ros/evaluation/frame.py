@@ -1,7 +1,7 @@
 """The frames that measures look at: a simulated frame, and what a candidate made of it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -27,6 +27,23 @@ class LanePose:
     phi_rad: float
 
 
+class Remembered:
+    """What was computed already, by key; for several threads."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._found: dict[Hashable, Any] = {}
+        self._lock = threading.RLock()
+
+    def get(self, key: Hashable, compute: Callable[[], T]) -> T:
+        """Return what is known by a key, computed at the first call."""
+        with self._lock:
+            if key not in self._found:
+                self._found[key] = compute()
+            found: T = self._found[key]
+            return found
+
+
 @dataclass(frozen=True, eq=False)
 class SimFrame:
     """One simulated frame, shared by all candidates that were made from it.
@@ -48,21 +65,18 @@ class SimFrame:
     mask: IdImage | None = None
     target: RgbImage | None = None
     pose: LanePose | None = None
-    _once: dict[Any, Any] = field(default_factory=dict, repr=False)
-    _lock: Any = field(default_factory=threading.RLock, repr=False)
+    _known: Remembered = field(default_factory=Remembered, repr=False)
 
-    def once(self, compute: Callable[['SimFrame'], T]) -> T:
+    def once(self, compute: Callable[..., T], *others: 'SimFrame') -> T:
         """Compute something of this frame once, however many candidates ask for it.
 
         Args:
-            compute: A function of the module, not a lambda: it is the key. Must not change the
-                frame; may call ``once`` itself.
+            compute: A function of the module, not a lambda: it is the key. Is called with this
+                frame and the others, must not change them, and may call ``once`` itself.
+            others: Frames that it depends on too, such as the one before.
         """
-        with self._lock:
-            if compute not in self._once:
-                self._once[compute] = compute(self)
-            found: T = self._once[compute]
-            return found
+        key = (compute, *(other.name for other in others))
+        return self._known.get(key, lambda: compute(self, *others))
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,3 +107,12 @@ class EvaluatedFrame:
     sim: SimFrame
     translated: RgbImage
     previous: Previous | None = None
+    _known: Remembered = field(default_factory=Remembered, repr=False)
+
+    def once(self, compute: Callable[['EvaluatedFrame'], T]) -> T:
+        """Compute something of the translation once, however many measures ask for it.
+
+        Args:
+            compute: A function of the module, not a lambda: it is the key.
+        """
+        return self._known.get(compute, lambda: compute(self))
