@@ -13,6 +13,7 @@ import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from sim2real_ros.errors import ModelError, Sim2RealError
@@ -41,11 +42,30 @@ def trial_run(
         ModelError: The model failed, crashed its process, or took too long or too much memory.
     """
     width, height = size or (0, 0)
+    arguments = (backend, str(width), str(height))
+    run_in_trial(__name__, path, arguments, timeout_s, gives='image')
+
+
+def run_in_trial(
+    module: str, path: str | Path, arguments: Sequence[str], timeout_s: float, *, gives: str
+) -> None:
+    """Run a module of this package on an untrusted file in a child process.
+
+    Args:
+        module: Dotted name. Run as a program, it gets the path, the arguments and a number of
+            seconds, and leaves with what ``answer_trial`` returns.
+        path: The untrusted file.
+        arguments: For the module.
+        timeout_s: Seconds after which the child is ended.
+        gives: What a good file gives, for the message: ``image``.
+
+    Raises:
+        ModelError: The child failed, crashed, or took too long or too much memory.
+    """
     cpu_s = math.ceil(2 * timeout_s) + 1
-    arguments = [str(path), backend, str(width), str(height), str(cpu_s)]
     try:
         finished = subprocess.run(
-            [sys.executable, '-m', __name__, *arguments],
+            [sys.executable, '-m', module, str(path), *arguments, str(cpu_s)],
             capture_output=True,
             timeout=timeout_s,
             check=False,
@@ -54,12 +74,34 @@ def trial_run(
         )
     except subprocess.TimeoutExpired as error:
         raise ModelError(
-            f'{str(path)!r} gave no image within {timeout_s:g} s in a trial run; refused.'
+            f'{str(path)!r} gave no {gives} within {timeout_s:g} s in a trial run; refused.'
         ) from error
     except (OSError, ValueError) as error:
         raise ModelError(f'No trial run of {str(path)!r} could be started: {error}.') from error
     if finished.returncode != 0:
         raise ModelError(_failure(path, finished))
+
+
+def answer_trial(path: str, cpu_s: int, work: Callable[[], object]) -> int:
+    """Do the work of a child process of ``run_in_trial`` under limits on memory and time.
+
+    Args:
+        path: The untrusted file.
+        cpu_s: Seconds of computing that are allowed.
+        work: What is tried; it should import what it needs itself, under the limits.
+
+    Returns:
+        The exit status; what failed is on standard output, where the parent reads it.
+    """
+    _end_with_parent()
+    _limit_resources(cpu_s)
+    try:
+        work()
+    except (Sim2RealError, MemoryError) as error:
+        reason = str(error) or f'{path!r} asked for too much memory in a trial run; refused.'
+        sys.stdout.write(json.dumps({'error': reason}) + '\n')
+        return 1
+    return 0
 
 
 def _environment() -> dict[str, str]:
@@ -113,20 +155,16 @@ def _lower(what: int, limit: int) -> None:
     resource.setrlimit(what, (limit, hard))
 
 
-def _child(path: str, backend: str, width: str, height: str, cpu_s: str) -> int:
-    _end_with_parent()
-    _limit_resources(int(cpu_s))
+def _translate_once(path: str, backend: str, size: tuple[int, int] | None) -> None:
     # Imported under the limits.
     from sim2real_ros.runtime.translator import Translator
 
+    Translator.load(path, backend=backend, provider='cpu', threads=1, size=size).warm_up()
+
+
+def _child(path: str, backend: str, width: str, height: str, cpu_s: str) -> int:
     size = (int(width), int(height)) if int(width) > 0 else None
-    try:
-        Translator.load(path, backend=backend, provider='cpu', threads=1, size=size).warm_up()
-    except (Sim2RealError, MemoryError) as error:
-        reason = str(error) or f'{path!r} asked for too much memory in a trial run; refused.'
-        sys.stdout.write(json.dumps({'error': reason}) + '\n')
-        return 1
-    return 0
+    return answer_trial(path, int(cpu_s), lambda: _translate_once(path, backend, size))
 
 
 if __name__ == '__main__':
