@@ -1,6 +1,7 @@
 """ModelCard: what a model says about itself, and what the runtime must know to run it."""
 
 import dataclasses
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -18,6 +19,71 @@ MAX_CARD_CHARS = 2**20
 """Longest card inside a file; anything longer is no card."""
 
 MAX_SIZE_MULTIPLE = 4096
+
+MAX_DESCRIPTOR_LENGTH = 512
+MAX_COMPONENTS = 32
+MAX_DOMAIN_NUMBER = 1e9
+
+
+@dataclass(frozen=True)
+class InputDomainNumbers:
+    """What the frames look like that a model was made for, in numbers.
+
+    ``runtime.input_domain`` tells how they are used.
+
+    Attributes:
+        descriptor: Name and version of what is computed of a frame.
+        frames: How many frames the numbers were found from.
+        mean: Mean descriptor, one number for each of its values.
+        scale: Factor of each value.
+        components: Directions in which the scaled descriptors vary most, each as long as ``mean``.
+        variances: Of the frames in these directions.
+        residual_variance: Mean variance in one of all other directions.
+        unit_distance: The distance that gets the score 1.
+        usual_distance: Half of the frames are nearer.
+    """
+
+    descriptor: str
+    frames: int
+    mean: list[float]
+    scale: list[float]
+    components: list[list[float]]
+    variances: list[float]
+    residual_variance: float
+    unit_distance: float
+    usual_distance: float
+
+    def __post_init__(self) -> None:
+        """Check what types alone cannot.
+
+        Raises:
+            ValueError: The numbers do not fit together, or are outside their meaning.
+        """
+        length, count = len(self.mean), len(self.components)
+        if not (1 <= length <= MAX_DESCRIPTOR_LENGTH and 1 <= count <= MAX_COMPONENTS):
+            raise ValueError(
+                f'an input domain has 1..{MAX_COMPONENTS} components of '
+                f'1..{MAX_DESCRIPTOR_LENGTH} values, not {count} of {length}'
+            )
+        if {len(self.scale), *map(len, self.components)} != {length}:
+            raise ValueError(f'scale and all components must have {length} values, as mean has')
+        if len(self.variances) != count:
+            raise ValueError(
+                f'{count} components need as many variances, not {len(self.variances)}'
+            )
+        if self.frames < 1:
+            raise ValueError(f'an input domain is found from 1 frame or more, not {self.frames}')
+        positive = [*self.scale, *self.variances, self.residual_variance]
+        positive += [self.unit_distance, self.usual_distance]
+        # Anything beyond would make distances of infinity; comparing with NaN is always false.
+        if not all(1 / MAX_DOMAIN_NUMBER <= value <= MAX_DOMAIN_NUMBER for value in positive):
+            raise ValueError(
+                f'scale, variances and distances must lie in {1 / MAX_DOMAIN_NUMBER:g}..'
+                f'{MAX_DOMAIN_NUMBER:g}'
+            )
+        signed = itertools.chain(self.mean, *self.components)
+        if not all(abs(value) <= MAX_DOMAIN_NUMBER for value in signed):
+            raise ValueError(f'mean and components must lie within +-{MAX_DOMAIN_NUMBER:g}')
 
 
 @dataclass(frozen=True)
@@ -47,6 +113,7 @@ class ModelCard:
         metrics: Named numbers of its evaluation.
         source: What the file was made from: a run with its step and hash, or a checkpoint.
         weights_sha256: Of the weights that went in, as 64 hexadecimal digits.
+        input_domain: What the frames look like that it was trained on; None = not known.
     """
 
     name: str
@@ -68,6 +135,7 @@ class ModelCard:
     metrics: dict[str, float] = field(default_factory=dict)
     source: str = ''
     weights_sha256: str = ''
+    input_domain: InputDomainNumbers | None = None
 
     def __post_init__(self) -> None:
         """Check what types alone cannot.
@@ -90,10 +158,10 @@ class ModelCard:
     def to_metadata(self) -> dict[str, str]:
         """Return the entries to store in an ONNX file's ``metadata_props``."""
         content = dataclasses.asdict(self)
-        for origin in ('source', 'weights_sha256'):
+        for optional in ('source', 'weights_sha256', 'input_domain'):
             # Only trained models have these; the others' files stay byte for byte what they were.
-            if not content[origin]:
-                del content[origin]
+            if not content[optional]:
+                del content[optional]
         return {METADATA_KEY: json.dumps(content, sort_keys=True)}
 
     @classmethod

@@ -5,10 +5,30 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sim2real_ros.card import METADATA_KEY, ModelCard, side_file_path
+from sim2real_ros.card import METADATA_KEY, InputDomainNumbers, ModelCard, side_file_path
 from sim2real_ros.errors import ModelError
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
+POSITIVE = st.floats(1e-9, 1e9)
+
+
+@st.composite
+def input_domains(draw):
+    length, count = draw(st.integers(1, 5)), draw(st.integers(1, 3))
+    rows = st.lists(st.floats(-1e9, 1e9), min_size=length, max_size=length)
+    return InputDomainNumbers(
+        descriptor=draw(st.text()),
+        frames=draw(st.integers(1, 10**9)),
+        mean=draw(rows),
+        scale=draw(st.lists(POSITIVE, min_size=length, max_size=length)),
+        components=draw(st.lists(rows, min_size=count, max_size=count)),
+        variances=draw(st.lists(POSITIVE, min_size=count, max_size=count)),
+        residual_variance=draw(POSITIVE),
+        unit_distance=draw(POSITIVE),
+        usual_distance=draw(POSITIVE),
+    )
+
+
 CARDS = st.builds(
     ModelCard,
     name=st.text(),
@@ -22,6 +42,7 @@ CARDS = st.builds(
     size_multiple=st.integers(1, 4096),
     extra_inputs=st.dictionaries(st.text(), st.lists(FINITE, max_size=4), max_size=3),
     metrics=st.dictionaries(st.text(), FINITE, max_size=3),
+    input_domain=st.none() | input_domains(),
 )
 
 
@@ -124,3 +145,65 @@ def test_a_side_card_that_does_not_fit_is_refused(tmp_path, text, message):
 def test_a_folder_of_that_name_is_no_side_card(tmp_path):
     (tmp_path / 'x.card.yaml').mkdir()
     assert ModelCard.read_side_file(tmp_path / 'x.onnx') is None
+
+
+DOMAIN = {
+    'descriptor': 'some/1',
+    'frames': 60,
+    'mean': [0.5, 0.25],
+    'scale': [1.0, 2.0],
+    'components': [[0.6, 0.8]],
+    'variances': [0.1],
+    'residual_variance': 0.01,
+    'unit_distance': 3.0,
+    'usual_distance': 1.0,
+}
+
+
+def test_cards_without_domain_are_what_they_were_before_there_were_domains():
+    """Byte for byte, so that models that are written again keep their checksum."""
+    assert ModelCard('x').to_metadata() == {
+        METADATA_KEY: '{"colour_order": "RGB", "description": "", "dtype": "uint8", '
+        '"extra_inputs": {}, "input": "image", "layout": "NHWC", "licence": "", "method": '
+        '"unknown", "metrics": {}, "name": "x", "output": "translated", "size": null, '
+        '"size_multiple": 1, "source_domain": "", "target_domain": "", "training_data": "", '
+        '"value_range": [0.0, 255.0]}'
+    }
+
+
+def test_a_domain_is_read_from_a_side_card(tmp_path):
+    (tmp_path / 'x.card.yaml').write_text(json.dumps({'name': 'x', 'input_domain': DOMAIN}))
+    card = ModelCard.read_side_file(tmp_path / 'x.onnx')
+    assert card.input_domain == InputDomainNumbers(**DOMAIN)
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'mean': []}, 'not 1 of 0'),
+        ({'mean': [0.0] * 513}, 'not 1 of 513'),
+        ({'components': []}, 'not 0 of 2'),
+        ({'components': [[0.0, 1.0]] * 33}, 'not 33 of 2'),
+        ({'components': [[1.0]]}, 'must have 2 values'),
+        ({'scale': [1.0, 2.0, 3.0]}, 'must have 2 values'),
+        ({'variances': [0.1, 0.2]}, '1 components need as many variances, not 2'),
+        ({'frames': 0}, '1 frame or more, not 0'),
+        ({'frames': 1.5}, 'frames: expected int'),
+        ({'variances': [0.0]}, r'must lie in 1e-09\.\.1e\+09'),
+        ({'scale': [1.0, -1.0]}, r'must lie in 1e-09\.\.1e\+09'),
+        ({'scale': [1.0, float('nan')]}, r'must lie in 1e-09\.\.1e\+09'),
+        ({'unit_distance': float('inf')}, r'must lie in 1e-09\.\.1e\+09'),
+        ({'usual_distance': 0}, r'must lie in 1e-09\.\.1e\+09'),
+        ({'residual_variance': 1e-10}, r'must lie in 1e-09\.\.1e\+09'),
+        ({'mean': [0.0, float('nan')]}, 'must lie within'),
+        ({'mean': [0.0, -1e10]}, 'must lie within'),
+        ({'components': [[0.0, float('inf')]]}, 'must lie within'),
+        ({'mean': ['0', '1']}, "expected float, found '0'"),
+        ({'mean': None}, 'expected a list'),
+        ({'extra': 1}, "unknown key 'extra'"),
+    ],
+)
+def test_numbers_of_a_domain_that_do_not_fit_are_refused(change, message):
+    content = {'name': 'x', 'input_domain': DOMAIN | change}
+    with pytest.raises(ModelError, match=message):
+        ModelCard.from_metadata({METADATA_KEY: json.dumps(content)})

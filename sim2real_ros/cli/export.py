@@ -27,6 +27,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_options(parser)
     add('--keep-region', action='store_true', help='leave what training did not look at '
         '(region_top, region_mask, skip_top) as it is; needs --size')  # fmt: skip
+    add('--no-domain', dest='domain', action='store_false', help='do not look at the simulated '
+        'images again to find by what the node recognises others')  # fmt: skip
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:
@@ -49,8 +51,10 @@ def run(args: argparse.Namespace) -> None:
 
     options = RunExportOptions(
         *(args.which, args.size, args.fp16, region),
-        *(args.name, args.licence, args.force),
+        *(args.name, args.licence, args.force, args.domain),
     )
     exported = export_run(args.run, args.output, options)
+    for note in exported.notes:
+        print(f'note: {note}')
     print(f'difference to the trained network: {exported.parity}')
     print(f'wrote {exported.path} ({exported.card.source})')

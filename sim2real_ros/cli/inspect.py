@@ -1,8 +1,8 @@
 """Print what a model says about itself: its card, inputs, outputs and hash. Nothing is run."""
 
 import argparse
-import dataclasses
 
+from sim2real_ros.card import InputDomainNumbers
 from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.model_file import GraphTensor, open_model
 
@@ -25,8 +25,11 @@ def run(args: argparse.Namespace) -> None:
         print(f'{"graph input":18}{describe(tensor)}')
     for tensor in model.outputs:
         print(f'{"graph output":18}{describe(tensor)}')
-    for name, value in dataclasses.asdict(model.card).items():
-        if isinstance(value, dict):
+    for name, value in vars(model.card).items():
+        if isinstance(value, InputDomainNumbers):
+            usual = value.usual_distance / value.unit_distance
+            value = f'from {value.frames} frames, half of which score below {usual:.2f}'
+        elif isinstance(value, dict):
             value = '\n'.join(f'{"":18}{k} = {v}' for k, v in value.items()).lstrip() or 'none'
         print(f'{name:18}{"none" if value in (None, "") else value}')
 

@@ -76,6 +76,7 @@ def judge_camera(situation: CameraSituation) -> tuple[bytes, str]:
         _judge_failures(situation)
         or _judge_input(situation)
         or _judge_rate(situation)
+        or _judge_domain(situation)
         or (OK, 'translating')
     )
 
@@ -115,6 +116,16 @@ def _judge_rate(situation: CameraSituation) -> tuple[bytes, str] | None:
     return None
 
 
+def _judge_domain(situation: CameraSituation) -> tuple[bytes, str] | None:
+    domain = situation.report.domain
+    if domain is None or not domain.is_unlike:
+        return None
+    return WARN, (
+        'the frames are unlike those that the model was trained on (score '
+        f'{domain.score:.2f}, expected below 1)'
+    )
+
+
 def camera_values(situation: CameraSituation) -> dict[str, str]:
     """Return the key-value pairs of a camera's status."""
     report, counts = situation.report, situation.report.counts
@@ -132,6 +143,10 @@ def camera_values(situation: CameraSituation) -> dict[str, str]:
     }
     values |= {f'latency {name} (ms)': f'{ms:.2f}' for name, ms in report.latency_ms.items()}
     values |= {f'{stage} p50 (ms)': f'{ms:.3f}' for stage, ms in report.stage_ms.items()}
+    if report.domain is not None:
+        values['out of domain score'] = f'{report.domain.score:.2f}'
+        values['usual score of training frames'] = f'{report.domain.usual_score:.2f}'
+        values['domain check p50 (ms)'] = f'{report.domain.check_ms:.3f}'
     age = 'unknown' if situation.age_ms is None else f'{situation.age_ms:.1f}'
     return values | {'age of newest frame (ms)': age, 'last error': report.last_error}
 

@@ -9,6 +9,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 
+from sim2real_ros.card import ModelCard
 from sim2real_ros.ros.camera import Camera
 from sim2real_ros.ros.diagnostics import (
     CameraSituation,
@@ -19,6 +20,7 @@ from sim2real_ros.ros.diagnostics import (
     make_status,
 )
 from sim2real_ros.ros.frame_statistics import FrameCounts
+from sim2real_ros.runtime.frame_descriptor import DESCRIPTOR
 from sim2real_ros.runtime.translator import Translator
 
 PERIOD_S = 1.0
@@ -140,4 +142,12 @@ def model_values(translator: Translator, requested_provider: str) -> dict[str, s
         'provider': translator.backend.provider,
         'provider asked for': requested_provider,
         'licence': card.licence,
+        'training frames known': _training_frames(card),
     }
+
+
+def _training_frames(card: ModelCard) -> str:
+    numbers = card.input_domain
+    if numbers is None:
+        return 'no'
+    return f'yes, {numbers.frames}' if numbers.descriptor == DESCRIPTOR else 'of another version'

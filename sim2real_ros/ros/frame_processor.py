@@ -11,9 +11,11 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from sim2real_ros.image import OutputLayout, codec_of, layout_like, original_encoding
 from sim2real_ros.ros.camera import Camera, Listeners, stamp_ns
+from sim2real_ros.ros.domain_check import DomainCheck
 from sim2real_ros.ros.output_buffer import OutputBuffer
 from sim2real_ros.ros.parameters import ProxyParameters
 from sim2real_ros.runtime.blend import Blend, Blender
+from sim2real_ros.runtime.input_domain import InputDomain
 from sim2real_ros.runtime.message_image import (
     MessageImage,
     compress_like,
@@ -37,6 +39,7 @@ class FinishedFrame:
         listeners: The outputs to serve.
         parameters: The parameters of this frame.
         stages_ns: Durations so far: waiting, decoding, translating, encoding.
+        domain: What to compare the source with afterwards; None = it is not its turn.
     """
 
     camera: Camera
@@ -46,6 +49,7 @@ class FinishedFrame:
     listeners: Listeners
     parameters: ProxyParameters
     stages_ns: tuple[int, ...]
+    domain: InputDomain | None = None
 
     def publish(self) -> None:
         """Publish on every output that has a listener, and count the frame."""
@@ -63,6 +67,11 @@ class FinishedFrame:
             self.camera.publish_info(stamp_ns(header), (self.source.size, size))
         end_ns = time.monotonic_ns()
         self.camera.statistics.count_published((*self.stages_ns, end_ns - start_ns))
+        if self.domain is not None:
+            # Only now, so that no frame has to wait for its own check.
+            score = self.domain.score(self.source.rgb)
+            duration_ns = time.monotonic_ns() - end_ns
+            self.camera.statistics.count_domain_score(self.domain, score, duration_ns)
 
 
 class FrameProcessor:
@@ -75,6 +84,7 @@ class FrameProcessor:
         """Start without buffers; they come with the first frame of each size."""
         self._camera = camera
         self._blender = Blender(Blend())
+        self._domain_check = DomainCheck(camera.statistics)
         self._buffers: list[OutputBuffer | None] = [None, None]
 
     def process(
@@ -113,8 +123,11 @@ class FrameProcessor:
             buffer.encode(result, source.raw, source.rgb)
         times_ns.append(time.monotonic_ns())
         stages_ns = tuple(after - before for before, after in pairwise(times_ns))
+        # What is not translated need not look like anything.
+        interval = 0 if _is_bypassed(parameters) else parameters.domain_check_interval
+        domain = self._domain_check.due(translator, interval)
         return FinishedFrame(
-            self._camera, source, result, buffer, listeners, parameters, stages_ns
+            self._camera, source, result, buffer, listeners, parameters, stages_ns, domain
         )
 
     def _next_buffer(self, layout: OutputLayout) -> OutputBuffer:
@@ -134,8 +147,8 @@ class FrameProcessor:
         parameters: ProxyParameters,
     ) -> RgbImage:
         """Return the RGB image to publish: ``target``, or the original where it is wanted."""
-        blend = Blend(parameters.strength, _roi(parameters), parameters.roi_feather_px)
-        if not parameters.enabled or blend.keeps_original:
+        blend = _blend(parameters)
+        if _is_bypassed(parameters):
             return resized(source.rgb, size)
         try:
             run_model(translator, source.rgb, size, target)
@@ -152,9 +165,14 @@ class FrameProcessor:
         return target
 
 
-def _roi(parameters: ProxyParameters) -> tuple[float, float, float, float]:
+def _blend(parameters: ProxyParameters) -> Blend:
     x, y, width, height = parameters.roi
-    return (x, y, width, height)
+    return Blend(parameters.strength, (x, y, width, height), parameters.roi_feather_px)
+
+
+def _is_bypassed(parameters: ProxyParameters) -> bool:
+    """Tell whether the originals are published, and no model runs."""
+    return not parameters.enabled or _blend(parameters).keeps_original
 
 
 def _compressed(

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from sim2real_ros.ros.domain_scores import DomainReport, DomainScores
+from sim2real_ros.runtime.input_domain import InputDomain
+
 STAGES = ('wait', 'decode', 'translate', 'encode', 'publish')
 """What a frame goes through between its arrival and the return of publish()."""
 
@@ -56,6 +59,7 @@ class FrameReport:
         last_stamp_ns: Header stamp of the newest arrival.
         last_publish_ns: CLOCK_MONOTONIC of the newest publication; 0 before the first one.
         is_failing: Whether the newest frame that was finished failed.
+        domain: How unlike the training frames the newest frames are; None where that is not known.
     """
 
     counts: FrameCounts = field(default_factory=FrameCounts)
@@ -66,6 +70,7 @@ class FrameReport:
     last_stamp_ns: int = 0
     last_publish_ns: int = 0
     is_failing: bool = False
+    domain: DomainReport | None = None
 
 
 class FrameStatistics:
@@ -76,6 +81,7 @@ class FrameStatistics:
         self._lock = threading.Lock()
         self._report = FrameReport()
         self._stages_ns: deque[tuple[int, ...]] = deque(maxlen=_WINDOW_FRAMES)
+        self._domain_scores: DomainScores | None = None
 
     def count_received(self, receive_ns: int, stamp_ns: int) -> None:
         """Count an arrival at ``receive_ns`` (CLOCK_MONOTONIC)."""
@@ -98,6 +104,17 @@ class FrameStatistics:
         with self._lock:
             self._stages_ns.append(stages_ns)
         self._count(published=1, last_publish_ns=time.monotonic_ns(), is_failing=False)
+
+    def watch_domain(self, domain: InputDomain | None) -> None:
+        """Forget all scores, and take those by another domain from now on."""
+        with self._lock:
+            self._domain_scores = None if domain is None else DomainScores(domain)
+
+    def count_domain_score(self, domain: InputDomain, score: float, duration_ns: int) -> None:
+        """Count an out-of-domain score, unless it belongs to a domain that was left meanwhile."""
+        with self._lock:
+            if self._domain_scores is not None and self._domain_scores.domain is domain:
+                self._domain_scores.add(score, duration_ns)
 
     def _count(
         self,
@@ -122,7 +139,9 @@ class FrameStatistics:
     def report(self) -> FrameReport:
         """Take a snapshot."""
         with self._lock:
-            report, stages = self._report, list(self._stages_ns)
+            scores = self._domain_scores
+            report = replace(self._report, domain=None if scores is None else scores.report())
+            stages = list(self._stages_ns)
         if not stages:
             return report
         per_stage = np.asarray(stages, np.float64) / 1e6

@@ -112,6 +112,13 @@ class ProxyParameters:
     stale_after_s: float = _parameter(
         2.0, 'Diagnostics warn when no frame came for so long, in seconds.', low=0.1, high=3600
     )
+    domain_check_interval: int = _parameter(
+        10,
+        'Compare every so many frames one with those that the model was trained on, where its '
+        'card knows them, and warn when they are unlike; 0 = never.',
+        low=0,
+        high=10000,
+    )
     autostart: bool = _parameter(
         True,
         'Configure and activate without a lifecycle manager.',

@@ -153,7 +153,10 @@ def fingerprint(model: ModelFile, options: TranslateOptions) -> dict[str, Any]:
 
     The number of threads is no part of it.
     """
-    card = json.dumps(dataclasses.asdict(model.card), sort_keys=True)
+    content = dataclasses.asdict(model.card)
+    # Says which frames the model is made for, and changes none.
+    del content['input_domain']
+    card = json.dumps(content, sort_keys=True)
     values = dataclasses.asdict(options)
     for name in ('jobs', 'force'):
         del values[name]

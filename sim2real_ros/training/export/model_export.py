@@ -43,12 +43,14 @@ class ExportedModel:
         card: As it is inside.
         parity: Between the network in torch, in float32, and the file in ONNX Runtime.
         sha256: Of the file.
+        notes: What is not in it, though it could be, and why.
     """
 
     path: Path
     card: ModelCard
     parity: Parity
     sha256: str
+    notes: tuple[str, ...] = ()
 
 
 def export_model(

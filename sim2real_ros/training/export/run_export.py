@@ -1,7 +1,7 @@
 """Write the generator of a run as a model file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from sim2real_ros.training.engine.checkpoint import Checkpoint
 from sim2real_ros.training.engine.run import Run, Which, load_generator, open_run
 from sim2real_ros.training.engine.run_folder import RunFolder
 from sim2real_ros.training.export.model_export import ExportedModel, export_model
+from sim2real_ros.training.export.run_domain import RunDomain, find_run_domain
 from sim2real_ros.training.losses.region import Region
 from sim2real_ros.training.options import ExtraLossOptions, TrainingConfig
 
@@ -36,6 +37,8 @@ class RunExportOptions:
         name: Of the model; '' = that of the file written.
         licence: Terms of the model, for its card.
         force: Whether an existing file may be replaced.
+        domain: Whether the card says what the simulated images look like, where these are still
+            there.
     """
 
     which: Which = 'best'
@@ -45,6 +48,7 @@ class RunExportOptions:
     name: str = ''
     licence: str = ''
     force: bool = False
+    domain: bool = True
 
 
 def export_run(
@@ -68,15 +72,19 @@ def export_run(
     check_export(folder, path, options.size, keep_region=options.keep_region, force=options.force)
     run = open_run(folder)
     kept = kept_pixels(run.config, options.size) if options.keep_region else None
-    return export_model(
-        load_generator(run, options.which),
+    generator = load_generator(run, options.which)
+    card = _card(run, run.checkpoint(options.which), options, Path(path).stem)
+    found = find_run_domain(run) if options.domain else RunDomain()
+    exported = export_model(
+        generator,
         path,
-        _card(run, run.checkpoint(options.which), options, Path(path).stem),
+        replace(card, input_domain=found.numbers),
         size=options.size,
         fp16=options.fp16,
         kept=kept,
         force=options.force,
     )
+    return replace(exported, notes=found.notes)
 
 
 def kept_pixels(config: TrainingConfig, size: Size | None) -> npt.NDArray[np.bool_]:
