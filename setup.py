@@ -102,7 +102,7 @@ setup(
     maintainer='sim2real_ros maintainers',
     maintainer_email='sim2real-ros@users.noreply.github.com',
     packages=find_packages(include=[NAME, f'{NAME}.*']),
-    package_data={NAME: ['py.typed', 'data/collection/*.html']},
+    package_data={NAME: ['py.typed', 'data/collection/*.html', 'evaluation/report/*.html']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

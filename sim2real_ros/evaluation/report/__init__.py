@@ -1,1 +1,1 @@
-"""The report: one HTML file with pictures, plots and tables."""
+"""Show and write what an evaluation found: a page, tables for people, lines for programs."""
