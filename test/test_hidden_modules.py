@@ -110,7 +110,7 @@ def test_only_the_training_room_needs_torch():
         'print([importlib.import_module(name) for name in modules])'
     )
     names = run((*TRAINING, *ROS), code)
-    for room in ('translation.translate', 'evaluation.kernel_distance', 'cli.train'):
+    for room in ('translation.translate', 'evaluation.distribution.kernel_distance', 'cli.train'):
         assert f'sim2real_ros.{room}' in names
 
 

@@ -22,7 +22,7 @@ def add_output_options(
     add('--dry-run', action='store_true', help='say what would be done, and write nothing')
 
 
-def add_jobs_option(parser: argparse.ArgumentParser) -> None:
+def add_jobs_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Declare ``--jobs``."""
     parser.add_argument(
         '--jobs',

@@ -1,7 +1,7 @@
 """EvaluationResults: everything an evaluation found, as it is written and shown."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -100,6 +100,20 @@ class EvaluationResults:
             'groups': [dataclasses.asdict(group) for group in self.groups],
             'candidates': [_candidate_json(each) for each in self.candidates],
         }
+
+
+def known_groups(
+    groups: Iterable[QuantityGroup], candidates: Sequence[CandidateResults]
+) -> tuple[QuantityGroup, ...]:
+    """Leave out the quantities that no candidate has a value of, and groups without any."""
+    known = {key for each in candidates for key in each.values}
+    reduced = (
+        dataclasses.replace(
+            group, quantities=tuple(each for each in group.quantities if each.key in known)
+        )
+        for group in groups
+    )
+    return tuple(group for group in reduced if group.quantities)
 
 
 def _candidate_json(candidate: CandidateResults) -> dict[str, Any]:

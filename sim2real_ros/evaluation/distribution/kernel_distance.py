@@ -1,5 +1,6 @@
 """Kernel distance (KID): how far apart two sets of images are, in the space of their features."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,9 @@ Matrix = npt.NDArray[np.float64]
 DEFAULT_SUBSETS = 100
 MAX_SUBSET_SIZE = 1000
 
+_BLOCK = 512
+"""Rows of kernel values that are in memory at once."""
+
 
 @dataclass(frozen=True)
 class KernelDistance:
@@ -24,12 +28,17 @@ class KernelDistance:
         std: Over the subsets: how much the number depends on which images were taken.
         subsets: Number of subsets.
         subset_size: Images of each set in a subset.
+        std_error: How far the mean would move if other images had been taken: the spread over
+            subsets, scaled from their size m to all n images of the smaller set by
+            sqrt(m / (n - m)), as in a jackknife that leaves n - m out. Subsets overlap, so std /
+            sqrt(subsets) would be far too small. None where a subset holds all images.
     """
 
     mean: float
     std: float
     subsets: int
     subset_size: int
+    std_error: float | None = None
 
 
 def kernel_distance(
@@ -46,14 +55,17 @@ def kernel_distance(
     on the subsets' size, only the spread does; so small sets can be compared with large ones,
     which is what the Fréchet distance (FID) cannot do.
 
-    Source: Binkowski et al., Demystifying MMD GANs (ICLR 2018), sections 3 and 4.
+    Source: Binkowski et al., Demystifying MMD GANs (ICLR 2018), sections 3 and 4; the standard
+    error by Shao and Wu, A General Theory for Jackknife Variance Estimation (Annals of Statistics
+    1989).
 
     Args:
         first: (N, D), one row for each image.
         second: (M, D).
         subsets: Number of subsets.
         subset_size: Images of each set in a subset; 0 = half of the smaller set, at most 1000.
-            All of both sets would make every subset the same one, and the spread 0.
+            All of both sets would make every subset the same one, and the spread 0: clean-fid
+            takes min(1000, smaller set), see ``clean_fid_subset_size``.
         seed: Of the choice of the subsets.
 
     Raises:
@@ -74,11 +86,58 @@ def kernel_distance(
             f'at least 1 subset of 2..{smaller} images'
         )
     random = np.random.default_rng(seed)
-    values = [
-        squared_mmd(*(each[random.choice(len(each), size, replace=False)] for each in checked))
-        for _ in range(subsets)
-    ]
-    return KernelDistance(float(np.mean(values)), float(np.std(values)), subsets, size)
+    drawn: list[Matrix] = [np.zeros((len(each), subsets)) for each in checked]
+    for subset in range(subsets):
+        for each in drawn:
+            each[random.choice(len(each), size, replace=False), subset] = 1
+    values = _subset_values(checked[0], checked[1], drawn[0], drawn[1])
+    std = float(np.std(values))
+    error = std * math.sqrt(size / (smaller - size)) if size < smaller else None
+    return KernelDistance(float(np.mean(values)), std, subsets, size, error)
+
+
+def clean_fid_subset_size(first: int, second: int) -> int:
+    """Return the size of subsets that clean-fid takes, for numbers that shall equal its own.
+
+    Args:
+        first: Images of the first set.
+        second: Images of the second set.
+    """
+    return min(MAX_SUBSET_SIZE, first, second)
+
+
+def _subset_values(
+    first: Features, second: Features, in_first: Matrix, in_second: Matrix
+) -> npt.NDArray[np.float64]:
+    """Compute the squared MMD of many subsets; every kernel value is computed once.
+
+    Args:
+        first: (N, D).
+        second: (M, D).
+        in_first: (N, subsets), 1 where a row is in a subset, else 0.
+        in_second: (M, subsets).
+    """
+    sizes = in_first.sum(axis=0), in_second.sum(axis=0)
+    across = _subset_sums(first, second, in_first, in_second) / (sizes[0] * sizes[1])
+    values: npt.NDArray[np.float64] = -2 * across
+    for rows, chosen, size in zip((first, second), (in_first, in_second), sizes, strict=True):
+        different = _subset_sums(rows, rows, chosen, chosen, is_same=True)
+        values += different / (size * (size - 1))
+    return values
+
+
+def _subset_sums(
+    first: Features, second: Features, in_first: Matrix, in_second: Matrix, is_same: bool = False
+) -> npt.NDArray[np.float64]:
+    """Sum the kernel over all pairs of each subset, without those of an image with itself."""
+    sums = np.zeros(in_first.shape[1])
+    for begin in range(0, len(first), _BLOCK):
+        kernel = _kernel(first[begin : begin + _BLOCK], second)
+        if is_same:
+            rows = np.arange(len(kernel))
+            kernel[rows, begin + rows] = 0
+        sums += (in_first[begin : begin + _BLOCK] * (kernel @ in_second)).sum(axis=0)
+    return sums
 
 
 def squared_mmd(first: Features, second: Features) -> float:
@@ -95,20 +154,18 @@ def squared_mmd(first: Features, second: Features) -> float:
         first: (N, D), N at least 2.
         second: (M, D), M at least 2.
     """
-    within = sum(_mean_of_different_pairs(_kernel(each, each)) for each in (first, second))
-    return float(within - 2 * _kernel(first, second).mean())
+    whole = np.ones((len(first), 1)), np.ones((len(second), 1))
+    return float(_subset_values(first, second, *whole)[0])
 
 
 def _kernel(first: Features, second: Features) -> Matrix:
     # Cubes of sums over a thousand features: in float32 the difference of the means would drown.
     product = first.astype(np.float64) @ second.astype(np.float64).T
-    kernel: Matrix = (product / first.shape[1] + 1.0) ** 3
+    product /= first.shape[1]
+    product += 1.0
+    # Several times as fast as a power.
+    kernel: Matrix = product * product * product
     return kernel
-
-
-def _mean_of_different_pairs(kernel: Matrix) -> float:
-    count = len(kernel)
-    return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
 
 
 def _checked(features: Features, name: str) -> Features:

@@ -11,8 +11,8 @@ from torch import nn
 from torch.nn import functional
 
 from sim2real_ros.errors import ModelError, TrainingError
-from sim2real_ros.evaluation.diversity import SMALL_SIDE_PX, diversity
-from sim2real_ros.evaluation.kernel_distance import kernel_distance
+from sim2real_ros.evaluation.artefacts.diversity import SMALL_SIDE_PX, diversity
+from sim2real_ros.evaluation.distribution.kernel_distance import kernel_distance
 from sim2real_ros.training.engine.features import FeatureExtractor, Features
 
 Images = Sequence[npt.NDArray[np.uint8]]
@@ -83,8 +83,8 @@ class Measurement:
         Returns:
             ``kid`` and ``kid_std`` of translated and real (features of EfficientNet-Lite0: not
             comparable with numbers on Inception's), ``kid_before`` of sim and real, ``diversity``
-            and ``reused`` (see ``evaluation.diversity``), and ``psnr`` in dB where paired. What
-            cannot be measured is not there, and ``notes`` tells why.
+            and ``reused`` (see ``evaluation.artefacts.diversity``), and ``psnr`` in dB where
+            paired. What cannot be measured is not there, and ``notes`` tells why.
 
         Raises:
             TrainingError: The generator's outputs are no numbers or of another size.

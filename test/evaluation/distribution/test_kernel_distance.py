@@ -1,8 +1,14 @@
 import numpy as np
 import pytest
+from cleanfid.fid import kernel_distance as clean_fid_kid
+from torch_fidelity.metric_kid import kernel_mmd
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.evaluation.kernel_distance import kernel_distance, squared_mmd
+from sim2real_ros.evaluation.distribution.kernel_distance import (
+    clean_fid_subset_size,
+    kernel_distance,
+    squared_mmd,
+)
 
 
 def naive_squared_mmd(first, second):
@@ -107,3 +113,51 @@ def test_kernel_distance_of_float32_is_computed_in_float64(random):
 def test_kernel_distance_refuses(first, second, options, message):
     with pytest.raises(DataError, match=message):
         kernel_distance(first, second, **options)
+
+
+def test_kernel_distance_equals_torch_fidelity_on_the_same_subsets(random):
+    first, second = random.normal(size=(60, 12)), random.normal(0.3, 1.2, size=(45, 12))
+    found = kernel_distance(first, second, subsets=20, subset_size=30, seed=4)
+    draws = np.random.default_rng(4)
+    theirs = []
+    for _ in range(20):
+        one = first[draws.choice(60, 30, replace=False)]
+        other = second[draws.choice(45, 30, replace=False)]
+        options = {'kid_kernel': 'poly', 'kid_kernel_poly_degree': 3, 'kid_kernel_poly_coef0': 1}
+        theirs.append(kernel_mmd(one, other, **options, kid_kernel_poly_gamma=None))
+    assert found.mean == pytest.approx(np.mean(theirs), rel=1e-9)
+    assert found.std == pytest.approx(np.std(theirs), rel=1e-9)
+
+
+def test_kernel_distance_of_all_images_equals_clean_fid(random):
+    first, second = random.normal(size=(60, 12)), random.normal(0.3, 1.2, size=(60, 12))
+    size = clean_fid_subset_size(60, 60)
+    assert size == 60
+    found = kernel_distance(first, second, subsets=2, subset_size=size)
+    assert found.mean == pytest.approx(clean_fid_kid(first, second, num_subsets=2), rel=1e-9)
+    assert found.std_error is None
+    assert clean_fid_subset_size(5000, 1200) == 1000
+
+
+def test_kernel_distance_works_in_blocks(random, monkeypatch):
+    first, second = random.normal(size=(30, 4)), random.normal(size=(25, 4))
+    expected, whole = kernel_distance(first, second, subsets=10), squared_mmd(first, second)
+    monkeypatch.setattr('sim2real_ros.evaluation.distribution.kernel_distance._BLOCK', 7)
+    found = kernel_distance(first, second, subsets=10)
+    assert found.mean == pytest.approx(expected.mean, rel=1e-12)
+    assert found.std == pytest.approx(expected.std, rel=1e-12)
+    assert squared_mmd(first, second) == pytest.approx(whole, rel=1e-12)
+
+
+@pytest.mark.parametrize(('size', 'shift'), [(0, 0.5), (12, 0.5), (45, 0.5)])
+def test_kernel_distance_knows_its_standard_error(random, size, shift):
+    # The estimates of many pairs of sets spread by as much as each of them says.
+    found = [
+        kernel_distance(
+            random.normal(size=(60, 6)), random.normal(shift, 1, size=(60, 6)), subset_size=size
+        )
+        for _ in range(120)
+    ]
+    spread = np.std([each.mean for each in found])
+    said = np.mean([each.std_error for each in found])
+    assert said == pytest.approx(spread, rel=0.3)

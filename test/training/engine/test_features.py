@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from sim2real_ros.errors import ModelError
-from sim2real_ros.evaluation.kernel_distance import kernel_distance
+from sim2real_ros.evaluation.distribution.kernel_distance import kernel_distance
 from sim2real_ros.training.engine import features
 from sim2real_ros.training.engine.features import FEATURES, FeatureExtractor
 

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from sim2real_ros.errors import ModelError, TrainingError
-from sim2real_ros.evaluation.diversity import diversity
-from sim2real_ros.evaluation.kernel_distance import kernel_distance
+from sim2real_ros.evaluation.artefacts.diversity import diversity
+from sim2real_ros.evaluation.distribution.kernel_distance import kernel_distance
 from sim2real_ros.training.engine import measure as measure_module
 from sim2real_ros.training.engine.measure import WATCHED_IMAGES, Measurement
 
