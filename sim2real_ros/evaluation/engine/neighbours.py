@@ -22,7 +22,7 @@ class NeighbourRule:
 
     Drives must be equal. Stamps decide where both have them. Otherwise pictures do: a frame
     follows another one if they differ by less than half of what the frames some places apart
-    differ by, so that pictures taken here and there are no film.
+    differ by, twice in a row, so that pictures taken here and there are no film.
     """
 
     def __init__(self) -> None:
@@ -30,6 +30,7 @@ class NeighbourRule:
         self._recent: list[npt.NDArray[np.float32]] = []
         self._drive: str | None = None
         self._stamp_ns = 0
+        self._was_like_last = False
 
     def follows(self, frame: SimFrame) -> bool:
         """Tell whether ``frame`` follows the one of the last call."""
@@ -39,7 +40,9 @@ class NeighbourRule:
         if frame.stamp_ns and self._stamp_ns and same_drive:
             verdict = 0 < frame.stamp_ns - self._stamp_ns <= MAX_GAP_NS
         else:
-            verdict = _is_like_last(thumbnail, recent)
+            is_like_last = _is_like_last(thumbnail, recent)
+            verdict = is_like_last and self._was_like_last
+            self._was_like_last = is_like_last
         self._recent = [*recent, thumbnail][-2 * _SPREAD_FRAMES :]
         self._drive, self._stamp_ns = frame.drive, frame.stamp_ns
         return verdict

@@ -72,6 +72,8 @@ class PictureCollector:
     def _note(self, name: str, quantity: Quantity, value: float, seen: SeenFrame) -> None:
         known = self._worst.get((name, quantity.title))
         sign = -1 if quantity.better == 'higher' else 1
+        if value == quantity.limits[quantity.better == 'higher']:
+            return  # as good as can be: nothing to look at
         if known is None or sign * value > sign * known[0]:
             frame = seen.loaded.sim.name
             self._worst[name, quantity.title] = value, frame, self._pictures(seen)

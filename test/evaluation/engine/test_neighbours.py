@@ -44,7 +44,7 @@ def test_no_frame_follows_one_of_another_drive(random):
 def test_a_drive_without_stamps_is_recognised_after_some_frames(random):
     view = panorama(random)
     frames = [frame(view[:, 3 * n : 3 * n + 160], n) for n in range(40)]
-    assert all(verdicts(frames)[5:])
+    assert all(verdicts(frames)[6:])
 
 
 def test_pictures_from_here_and_there_are_no_film(random):
@@ -58,10 +58,10 @@ def test_a_cut_inside_a_drive_is_no_step(random):
     frames += [frame(second[:, 3 * n : 3 * n + 160], 20 + n) for n in range(20)]
     found = verdicts(frames)
     assert not found[20]
-    assert all(found[5:20])
-    assert all(found[26:])
+    assert all(found[6:20])
+    assert all(found[27:])
 
 
 def test_a_camera_that_stands_still_follows_itself(random):
     image = random.integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    assert all(verdicts([frame(image, n) for n in range(20)])[5:])
+    assert all(verdicts([frame(image, n) for n in range(20)])[6:])
