@@ -35,6 +35,11 @@ class GeneratorOptions:
         upsampling: ``transpose`` = transposed convolutions, ``resize`` = resize and convolve,
             which cannot leave checkerboards, ``blur`` = anti-aliased (CUT).
         initialisation: How weights start.
+        grid_size: (width, height) of a bilateral grid, in cells.
+        grid_bins: Levels of brightness of a bilateral grid.
+        guide_filters: Channels of the curve by which a bilateral grid tells brightness.
+        detail_levels: Levels of 255 by which the detail branch of a bilateral grid may change a
+            pixel at most.
     """
 
     name: str = 'resnet'
@@ -46,11 +51,23 @@ class GeneratorOptions:
     downsampling: Literal['stride', 'blur'] = 'stride'
     upsampling: Literal['transpose', 'resize', 'blur'] = 'transpose'
     initialisation: Initialisation = field(default_factory=Initialisation)
+    grid_size: Size = (16, 12)
+    grid_bins: int = 8
+    guide_filters: int = 8
+    detail_levels: float = 16.0
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
         if min(self.filters, self.blocks, self.depth) < 0:
             raise ValueError('filters, blocks and depth must be 0 or more')
+        if min(self.grid_size) < 2 or min(self.grid_bins, self.guide_filters) < 1:
+            raise ValueError(
+                'grid_size must be at least 2 by 2 cells, grid_bins and guide_filters positive'
+            )
+        if not 0 < self.detail_levels <= 255:
+            raise ValueError(
+                f'detail_levels must lie above 0 and up to 255, not {self.detail_levels}'
+            )
 
 
 @dataclass(frozen=True)

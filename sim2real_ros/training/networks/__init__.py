@@ -5,6 +5,7 @@ from collections.abc import Callable
 from torch import nn
 
 from sim2real_ros.errors import ConfigError
+from sim2real_ros.training.networks.bilateral_grid import BilateralGrid, BilateralGridDetail
 from sim2real_ros.training.networks.hyper_unet import HyperUnet
 from sim2real_ros.training.networks.initialisation import initialise
 from sim2real_ros.training.networks.local_discriminator import LocalDiscriminator
@@ -57,6 +58,16 @@ def _separable_resnet(options: GeneratorOptions) -> nn.Module:
     return ResnetGenerator(options, separable=True)
 
 
+def _bilateral_grid(options: GeneratorOptions) -> nn.Module:
+    refuse_unused(options, 'dropout', 'downsampling', 'upsampling', 'detail_levels')
+    return BilateralGrid(options)
+
+
+def _bilateral_grid_detail(options: GeneratorOptions) -> nn.Module:
+    refuse_unused(options, 'dropout', 'downsampling', 'upsampling')
+    return BilateralGridDetail(options)
+
+
 def _patch(options: DiscriminatorOptions, channels: int) -> nn.Module:
     refuse_unused(options, 'scales')
     return PatchDiscriminator(options, channels)
@@ -85,7 +96,11 @@ GENERATORS: dict[str, Callable[[GeneratorOptions], nn.Module]] = {
     'hyper_unet': _hyper_unet,
     'mobile_unet': _mobile_unet,
     'separable_resnet': _separable_resnet,
+    'bilateral_grid': _bilateral_grid,
+    'bilateral_grid_detail': _bilateral_grid_detail,
 }
+
+_GRID_OPTIONS = ('grid_size', 'grid_bins', 'guide_filters', 'detail_levels')
 
 DISCRIMINATORS: dict[str, Callable[[DiscriminatorOptions, int], nn.Module]] = {
     'patch': _patch,
@@ -110,6 +125,8 @@ def build_generator(options: GeneratorOptions) -> nn.Module:
     """
     if options.name not in GENERATORS:
         raise _unknown('generator', options.name, list(GENERATORS))
+    if not options.name.startswith('bilateral_grid'):
+        refuse_unused(options, *_GRID_OPTIONS)
     generator = GENERATORS[options.name](options)
     initialise(generator, options.initialisation)
     return generator

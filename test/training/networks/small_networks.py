@@ -1,6 +1,7 @@
 """The smallest form of every network in the tables, for tests that run over all of them."""
 
 import torch
+from torch import nn
 
 from sim2real_ros.errors import ConfigError
 from sim2real_ros.training.networks import GENERATORS, build_discriminator, build_generator
@@ -16,12 +17,21 @@ def small_generator(name, **options):
     torch.manual_seed(0)
     for size in ({'blocks': 1}, {'depth': 3}, {}):
         try:
-            return build_generator(
+            generator = build_generator(
                 GeneratorOptions(name, filters=8, initialisation=STRONG, **size, **options)
             )
+            return with_all_layers_at_work(generator)
         except ConfigError as error:
             refusal = error
     raise refusal
+
+
+def with_all_layers_at_work(generator):
+    """Draw weights that start as 0, behind which no other layer would show."""
+    for parameter in generator.parameters():
+        if parameter.dim() > 1 and not parameter.any():
+            nn.init.kaiming_normal_(parameter)
+    return generator
 
 
 def small_discriminator(name, **options):

@@ -39,6 +39,8 @@ def _no_memory():
         ({'name': 'hyper_unet', 'filters': 32}, 1_546_051),
         ({'name': 'mobile_unet', 'norm': 'batch'}, 154_892),
         ({'name': 'separable_resnet'}, 107_779),
+        ({'name': 'bilateral_grid', 'norm': 'batch'}, 124_956),
+        ({'name': 'bilateral_grid_detail', 'norm': 'batch'}, 126_552),
     ],
 )
 def test_generators_have_the_parameters_of_the_papers(options, parameters):
