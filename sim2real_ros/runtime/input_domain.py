@@ -82,7 +82,7 @@ class InputDomain:
         numbers = card.input_domain
         if numbers is None:
             return None
-        if numbers.descriptor != DESCRIPTOR or len(numbers.mean) != DESCRIPTOR_LENGTH:
+        if not is_of_this_version(numbers):
             raise ModelError(
                 f'The input domain of {card.name!r} is made for descriptors '
                 f'{numbers.descriptor[:80]!r} of {len(numbers.mean)} values; expected '
@@ -96,6 +96,11 @@ class InputDomain:
             residual_variance=numbers.residual_variance,
         )
         return cls(numbers.frames, subspace, numbers.unit_distance, numbers.usual_distance)
+
+
+def is_of_this_version(numbers: InputDomainNumbers) -> bool:
+    """Tell whether numbers of a card belong to the descriptors that are computed here."""
+    return numbers.descriptor == DESCRIPTOR and len(numbers.mean) == DESCRIPTOR_LENGTH
 
 
 def _short(value: float) -> float:

@@ -7,7 +7,7 @@ import pytest
 from sim2real_ros.card import METADATA_KEY, ModelCard
 from sim2real_ros.errors import ModelError
 from sim2real_ros.runtime.frame_descriptor import DESCRIPTOR_LENGTH, describe_frame
-from sim2real_ros.runtime.input_domain import InputDomain
+from sim2real_ros.runtime.input_domain import InputDomain, is_of_this_version
 from sim2real_ros.runtime.subspace import Subspace
 
 
@@ -60,6 +60,7 @@ def test_the_way_through_a_model_file_keeps_the_score():
     assert len(text) < 100_000
     again = ModelCard.from_metadata({METADATA_KEY: text})
     assert again == card
+    assert is_of_this_version(again.input_domain)
     found = InputDomain.of_card(again)
     assert (found.frames, found.unit_distance, found.usual_distance) == (100, 20.0, 8.0)
     for seed in range(5):
@@ -81,6 +82,7 @@ def test_numbers_of_other_descriptors_are_refused(change):
         shorter = {name: getattr(numbers, name)[:-1] for name in ('mean', 'scale')}
         rows = [row[:-1] for row in numbers.components]
         numbers = dataclasses.replace(numbers, components=rows, **shorter)
+    assert not is_of_this_version(numbers)
     with pytest.raises(ModelError, match=r'is made for descriptors.*sim2real fit-domain'):
         InputDomain.of_card(ModelCard('x', input_domain=numbers))
 

@@ -1,4 +1,3 @@
-import json
 import resource
 import subprocess
 import sys
@@ -104,16 +103,11 @@ def test_files_of_the_working_directory_are_not_imported(tmp_path, monkeypatch):
     trial_run(graph_cases.save(graph_cases.identity(), tmp_path / 'good.onnx'))
 
 
-def test_the_child_limits_itself():
-    code = (
-        'import json, resource\n'
-        'from sim2real_ros.runtime.trial_run import _limit_resources\n'
-        '_limit_resources(7)\n'
-        "names = ('RLIMIT_AS', 'RLIMIT_CORE', 'RLIMIT_CPU')\n"
-        'print(json.dumps([resource.getrlimit(getattr(resource, n))[0] for n in names]))\n'
-    )
-    done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True)
-    memory, core, cpu = json.loads(done.stdout)
+def test_the_child_limits_itself_before_it_does_anything(tmp_path):
+    shell = f'ulimit -v > {tmp_path}/v; ulimit -c > {tmp_path}/c; ulimit -t > {tmp_path}/t'
+    child = [sys.executable, '-m', 'sim2real_ros.runtime.trial_process']
+    subprocess.run([*child, shell, 'os', 'system', '[]', '7'], check=True)
+    kib, core, cpu_s = (int((tmp_path / name).read_text()) for name in 'vct')
     physical = resource.getpagesize() * int(subprocess.check_output(['getconf', '_PHYS_PAGES']))
-    assert 0 < memory <= max(4 * 2**30, physical // 2)
-    assert (core, cpu) == (0, 7)
+    assert 0 < kib * 1024 <= max(4 * 2**30, physical // 2)
+    assert (core, cpu_s) == (0, 7)

@@ -63,7 +63,8 @@ SHARE = Quantity(
     'Frames with a checkerboard',
     'lower',
     f'Share of the frames with at least {MIN_EXCESS_DB:g} dB and {MIN_LEVELS:g} levels of '
-    f'checkerboard that have {MIN_GAIN_DB:g} dB more of it than their input. 0 is right.',
+    f'checkerboard that have {MIN_GAIN_DB:g} dB more of it than their input. 0 is right; whether '
+    'people see it, the strength tells.',
     limits=(0.0, 1.0),
 )
 

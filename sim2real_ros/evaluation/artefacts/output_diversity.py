@@ -18,7 +18,8 @@ DIVERSITY = Quantity(
     'neither',
     'How much the outputs differ from each other, divided by how much their inputs do. '
     'Brightness, contrast and tint do not count. About 1 is right; near 0 all outputs are one '
-    'picture (mode collapse); well above 1 the model invents differences.',
+    'picture (mode collapse); well above 1 the model invents differences, or takes away what all '
+    'inputs share, such as a bright sky.',
     limits=(0.0, None),
 )
 

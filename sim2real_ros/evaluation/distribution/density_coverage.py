@@ -2,12 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from sim2real_ros.errors import DataError
 from sim2real_ros.evaluation.distribution.neighbours import Features, distances, kth_distances
 
 DEFAULT_K = 5
 
 _BLOCK = 512
+
+_ROUNDING = 1e-6
+"""Of a distance between equal rows, at most, in units of the spread of all rows."""
 
 
 @dataclass(frozen=True)
@@ -18,10 +23,13 @@ class DensityCoverage:
         density: How many of the real images' neighbourhoods a candidate image lies in, divided by
             k; above 1 where candidates crowd at the commonest real images.
         coverage: Share of the real images that have a candidate in their neighbourhood.
+        empty_neighbourhoods: How many real images have k copies or more among the real ones, so
+            that their neighbourhood has no extent and no candidate can lie in it.
     """
 
     density: float
     coverage: float
+    empty_neighbourhoods: int = 0
 
 
 def density_coverage(
@@ -54,6 +62,8 @@ def density_coverage(
             f'coverage; expected at least 1 and {k + 1}'
         )
     radii = kth_distances(real, k)
+    # Rounding must not make copies neighbours of each other now and then.
+    radii[radii <= _ROUNDING * np.linalg.norm(real.std(axis=0, dtype=np.float64))] = 0
     inside = 0
     covered = 0
     for begin in range(0, len(real), _BLOCK):
@@ -61,4 +71,6 @@ def density_coverage(
         is_inside = distances(real[block], candidate, 'euclidean') < radii[block, None]
         inside += int(is_inside.sum())
         covered += int(is_inside.any(axis=1).sum())
-    return DensityCoverage(inside / (k * len(candidate)), covered / len(real))
+    return DensityCoverage(
+        inside / (k * len(candidate)), covered / len(real), int((radii == 0).sum())
+    )

@@ -8,6 +8,9 @@ from sim2real_ros.errors import DataError
 DEFAULT_SAMPLE = 5000
 """Rows that are kept: 26 MB of 1280 features."""
 
+MAX_FEATURE = 1e9
+"""Largest value of a feature. Kernels cube them and errors square that: float64 must hold it."""
+
 Rows = npt.NDArray[np.float32]
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
@@ -80,7 +83,7 @@ class FeatureStatistics:
             features: (N, D), or (D,) for one row.
 
         Raises:
-            DataError: They are of another length, or not finite.
+            DataError: They are of another length, not finite, or beyond ``MAX_FEATURE``.
         """
         rows = np.atleast_2d(np.asarray(features, np.float32))
         if rows.ndim != 2 or rows.shape[1] != self.dimensions:
@@ -89,6 +92,12 @@ class FeatureStatistics:
             )
         if not np.isfinite(rows).all():
             raise DataError('features are NaN or infinite: the image holds no picture')
+        largest = float(np.abs(rows).max(initial=0))
+        if largest > MAX_FEATURE:
+            raise DataError(
+                f'features reach {largest:.3g}; expected numbers within +-{MAX_FEATURE:g}. Check '
+                "value_range, mean and std in the network's card"
+            )
         for row in rows:
             self._add_row(row.copy())
 

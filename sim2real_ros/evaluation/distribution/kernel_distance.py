@@ -28,10 +28,11 @@ class KernelDistance:
         std: Over the subsets: how much the number depends on which images were taken.
         subsets: Number of subsets.
         subset_size: Images of each set in a subset.
-        std_error: How far the mean would move if other images had been taken: the spread over
-            subsets, scaled from their size m to all n images of the smaller set by
-            sqrt(m / (n - m)), as in a jackknife that leaves n - m out. Subsets overlap, so std /
-            sqrt(subsets) would be far too small. None where a subset holds all images.
+        std_error: How far the mean would move if other images had been taken, one by one: a
+            jackknife that leaves out one image of either set, and the chance of the subsets.
+            Subsets overlap, so std / sqrt(subsets) alone would be far too small; and std says
+            nothing about sets of unequal sizes. Somewhat too large where both sets are of one
+            distribution. None with fewer than 3 images in a set.
     """
 
     mean: float
@@ -56,8 +57,7 @@ def kernel_distance(
     which is what the Fréchet distance (FID) cannot do.
 
     Source: Binkowski et al., Demystifying MMD GANs (ICLR 2018), sections 3 and 4; the standard
-    error by Shao and Wu, A General Theory for Jackknife Variance Estimation (Annals of Statistics
-    1989).
+    error by Arvesen, Jackknifing U-Statistics (Annals of Mathematical Statistics 1969).
 
     Args:
         first: (N, D), one row for each image.
@@ -90,9 +90,12 @@ def kernel_distance(
     for subset in range(subsets):
         for each in drawn:
             each[random.choice(len(each), size, replace=False), subset] = 1
-    values = _subset_values(checked[0], checked[1], drawn[0], drawn[1])
+    kernels = _kernel_sums(checked[0], checked[1], drawn[0], drawn[1])
+    values = _subset_values(kernels, size)
     std = float(np.std(values))
-    error = std * math.sqrt(size / (smaller - size)) if size < smaller else None
+    error = None
+    if smaller > 2:
+        error = math.sqrt(_jackknife_variance(kernels) + std**2 / subsets)
     return KernelDistance(float(np.mean(values)), std, subsets, size, error)
 
 
@@ -106,10 +109,29 @@ def clean_fid_subset_size(first: int, second: int) -> int:
     return min(MAX_SUBSET_SIZE, first, second)
 
 
-def _subset_values(
+@dataclass(frozen=True, eq=False)
+class _KernelSums:
+    """Sums of kernel values between the rows of two sets, or of one with itself.
+
+    Attributes:
+        subsets: (subsets,), over the pairs of each subset.
+        rows: (N,), of each row of the first set with all of the second.
+        columns: (M,), of each row of the second set with all of the first.
+    """
+
+    subsets: npt.NDArray[np.float64]
+    rows: npt.NDArray[np.float64]
+    columns: npt.NDArray[np.float64]
+
+
+_Kernels = tuple[_KernelSums, _KernelSums, _KernelSums]
+"""Within the first set, within the second set, across."""
+
+
+def _kernel_sums(
     first: Features, second: Features, in_first: Matrix, in_second: Matrix
-) -> npt.NDArray[np.float64]:
-    """Compute the squared MMD of many subsets; every kernel value is computed once.
+) -> _Kernels:
+    """Sum what the estimates of many subsets need; every kernel value is computed once.
 
     Args:
         first: (N, D).
@@ -117,27 +139,50 @@ def _subset_values(
         in_first: (N, subsets), 1 where a row is in a subset, else 0.
         in_second: (M, subsets).
     """
-    sizes = in_first.sum(axis=0), in_second.sum(axis=0)
-    across = _subset_sums(first, second, in_first, in_second) / (sizes[0] * sizes[1])
-    values: npt.NDArray[np.float64] = -2 * across
-    for rows, chosen, size in zip((first, second), (in_first, in_second), sizes, strict=True):
-        different = _subset_sums(rows, rows, chosen, chosen, is_same=True)
-        values += different / (size * (size - 1))
+    return (
+        _sums(first, first, in_first, in_first, is_same=True),
+        _sums(second, second, in_second, in_second, is_same=True),
+        _sums(first, second, in_first, in_second),
+    )
+
+
+def _sums(
+    first: Features, second: Features, in_first: Matrix, in_second: Matrix, is_same: bool = False
+) -> _KernelSums:
+    """Sum the kernel over pairs, without those of an image with itself where ``is_same``."""
+    subsets, rows, columns = (np.zeros(n) for n in (in_first.shape[1], len(first), len(second)))
+    for begin in range(0, len(first), _BLOCK):
+        block = slice(begin, begin + _BLOCK)
+        kernel = _kernel(first[block], second)
+        if is_same:
+            numbers = np.arange(len(kernel))
+            kernel[numbers, begin + numbers] = 0
+        subsets += (in_first[block] * (kernel @ in_second)).sum(axis=0)
+        rows[block] = kernel.sum(axis=1)
+        columns += kernel.sum(axis=0)
+    return _KernelSums(subsets, rows, columns)
+
+
+def _subset_values(kernels: _Kernels, size: int) -> npt.NDArray[np.float64]:
+    """Compute the squared MMD of all subsets of ``size`` images of either set."""
+    first, second, across = (each.subsets for each in kernels)
+    values: npt.NDArray[np.float64] = (first + second) / (size * (size - 1))
+    values -= 2 * across / size**2
     return values
 
 
-def _subset_sums(
-    first: Features, second: Features, in_first: Matrix, in_second: Matrix, is_same: bool = False
-) -> npt.NDArray[np.float64]:
-    """Sum the kernel over all pairs of each subset, without those of an image with itself."""
-    sums = np.zeros(in_first.shape[1])
-    for begin in range(0, len(first), _BLOCK):
-        kernel = _kernel(first[begin : begin + _BLOCK], second)
-        if is_same:
-            rows = np.arange(len(kernel))
-            kernel[rows, begin + rows] = 0
-        sums += (in_first[begin : begin + _BLOCK] * (kernel @ in_second)).sum(axis=0)
-    return sums
+def _jackknife_variance(kernels: _Kernels) -> float:
+    """Compute the variance of the squared MMD of both whole sets, of 3 images or more.
+
+    Without one image of n, only the sums of its own kernel values are missing.
+    """
+    first, second, across = kernels
+    total = 0.0
+    for within, others in ((first.rows, across.rows), (second.rows, across.columns)):
+        count, other_count = len(within), len(across.rows) + len(across.columns) - len(within)
+        left_out = 2 / (count - 1) * (others / other_count - within / (count - 2))
+        total += (count - 1) * float(np.var(left_out))
+    return total
 
 
 def squared_mmd(first: Features, second: Features) -> float:
@@ -155,7 +200,15 @@ def squared_mmd(first: Features, second: Features) -> float:
         second: (M, D), M at least 2.
     """
     whole = np.ones((len(first), 1)), np.ones((len(second), 1))
-    return float(_subset_values(first, second, *whole)[0])
+    within_first, within_second, across = (
+        float(each.subsets[0]) for each in _kernel_sums(first, second, *whole)
+    )
+    count, others = len(first), len(second)
+    return (
+        within_first / (count * (count - 1))
+        + within_second / (others * (others - 1))
+        - 2 * across / (count * others)
+    )
 
 
 def _kernel(first: Features, second: Features) -> Matrix:

@@ -27,8 +27,7 @@ class SetDistanceOptions:
     Attributes:
         subsets: Of KID.
         is_clean_fid_kid: Whether subsets of KID have clean-fid's size, min(1000, images): numbers
-            to compare with its own, without a standard error for small sets. Otherwise half of
-            the smaller set.
+            to compare with its own. Otherwise half of the smaller set.
         k: Size of the neighbourhoods of density and coverage.
         seed: Of the subsets.
     """
@@ -148,6 +147,12 @@ def distribution_values(
     found = density_coverage(ours, theirs, k=options.k)
     values[f'density_{extractor_key}'] = Value(found.density, len(ours))
     values[f'coverage_{extractor_key}'] = Value(found.coverage, len(theirs))
+    if found.empty_neighbourhoods:
+        warnings += (
+            f'density and coverage ({extractor_key}) are too low: {found.empty_neighbourhoods} of '
+            f'{len(theirs)} real images have {options.k} copies or more, and no image can be '
+            'nearer to them; leave repeated frames out',
+        )
     return values, warnings
 
 

@@ -14,8 +14,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sim2real_ros.errors import ModelError
 from sim2real_ros.evaluation.features.onnx_features import GraphContract, OnnxFeatures
-from sim2real_ros.evaluation.features.onnx_session import OnnxSession
 from sim2real_ros.evaluation.features.torch_weights import parse_torch_weights
+from sim2real_ros.evaluation.onnx_session import OnnxSession
 
 KEY = 'efficientnet_lite0'
 

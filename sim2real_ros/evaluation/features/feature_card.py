@@ -1,6 +1,5 @@
 """FeatureCard: what the user knows of a feature network and its ONNX file does not say."""
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -8,6 +7,7 @@ from typing import Literal
 from sim2real_ros.config import load_yaml
 from sim2real_ros.errors import ModelError
 from sim2real_ros.evaluation.features.onnx_features import GraphContract
+from sim2real_ros.evaluation.normalisation import Triple, check_normalisation
 from sim2real_ros.runtime.model_file import GraphFile, GraphTensor
 
 MAX_SIDE_PX = 1024
@@ -15,8 +15,6 @@ MAX_SIDE_PX = 1024
 
 DEFAULT_SIZE = (224, 224)
 """(width, height) for a graph that takes any size, unless its card says otherwise."""
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -49,11 +47,7 @@ class FeatureCard:
         Raises:
             ValueError: A number is outside its meaning.
         """
-        numbers = (*self.value_range, *self.mean, *self.std)
-        if not all(map(math.isfinite, numbers)) or self.value_range[0] >= self.value_range[1]:
-            raise ValueError(f'value_range must be finite, black < white: {self.value_range}')
-        if min(self.std) <= 0:
-            raise ValueError(f'std must be positive, not {self.std}')
+        check_normalisation(self.value_range, self.mean, self.std)
         if self.size is not None and not all(1 <= side <= MAX_SIDE_PX for side in self.size):
             raise ValueError(f'size must be (width, height) of 1..{MAX_SIDE_PX}, not {self.size}')
 

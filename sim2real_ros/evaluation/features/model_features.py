@@ -11,8 +11,9 @@ from sim2real_ros.evaluation.features.feature_card import (
     resolve_contract,
 )
 from sim2real_ros.evaluation.features.onnx_features import GraphContract, OnnxFeatures
-from sim2real_ros.evaluation.features.onnx_session import OnnxSession
+from sim2real_ros.evaluation.onnx_session import OnnxSession
 from sim2real_ros.runtime.model_file import GraphFile, read_graph
+from sim2real_ros.runtime.trial_run import DEFAULT_TIMEOUT_S, run_in_trial
 
 INCEPTION_KEY = 'inception'
 INCEPTION_SIZE = (299, 299)
@@ -33,7 +34,13 @@ _RECIPE = (
 )
 
 
-def inception_features(path: str | Path, *, threads: int = 1) -> OnnxFeatures:
+def inception_features(
+    path: str | Path,
+    *,
+    threads: int = 1,
+    trial: bool = True,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> OnnxFeatures:
     """Load the network that FID and KID are defined on.
 
     Source: Heusel et al., GANs Trained by a Two Time-Scale Update Rule (NeurIPS 2017); resizing
@@ -44,17 +51,20 @@ def inception_features(path: str | Path, *, threads: int = 1) -> OnnxFeatures:
         path: An ``.onnx`` file: float32 NCHW 299x299, levels 0..255, RGB; 2048 features. A side
             card ``NAME.features.yaml`` may say another value_range, mean, std, or names.
         threads: Of one run.
+        trial: First describe a grey image in a child process with limits on memory and time, so
+            that a hostile or broken network cannot take this process down.
+        timeout_s: Seconds after which the child is ended.
 
     Raises:
-        ModelError: It is missing, damaged, unsafe or of another shape.
-        ConfigError: Its side card is.
+        ModelError: It is missing, damaged, unsafe, of another shape, or failed its trial.
+        ConfigError: Its side card is no such card.
         BackendError: ONNX Runtime refuses it.
     """
     try:
-        graph = read_graph(path)
-        card = replace(read_feature_card(graph.path, INCEPTION_CARD), size=INCEPTION_SIZE)
-        contract = resolve_contract(graph, card)
-        found = _load(graph, contract, INCEPTION_KEY, 'FID Inception', True, threads)
+        graph, contract = _checked(path, is_fid=True)
+        if trial:
+            run_in_trial(_describe_grey, path, (True,), timeout_s=timeout_s, gives='features')
+        found = _loaded(graph, contract, True, threads)
     except (ModelError, BackendError) as error:
         raise type(error)(f'{error} {_RECIPE}') from error
     if found.dimensions != INCEPTION_FEATURES:
@@ -65,7 +75,13 @@ def inception_features(path: str | Path, *, threads: int = 1) -> OnnxFeatures:
     return found
 
 
-def model_features(path: str | Path, *, threads: int = 1) -> OnnxFeatures:
+def model_features(
+    path: str | Path,
+    *,
+    threads: int = 1,
+    trial: bool = True,
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> OnnxFeatures:
     """Load any network; its distances bear the name of its file.
 
     Without a side card ``NAME.features.yaml`` the input is taken for what torchvision's
@@ -74,15 +90,18 @@ def model_features(path: str | Path, *, threads: int = 1) -> OnnxFeatures:
     Args:
         path: An ``.onnx`` file with float32 images in and (N, D) features or maps out.
         threads: Of one run.
+        trial: As for ``inception_features``.
+        timeout_s: Seconds after which the child is ended.
 
     Raises:
-        ModelError: It is missing, damaged, unsafe, or gives no features.
+        ModelError: It is missing, damaged, unsafe, gives no features, or failed its trial.
         ConfigError: Its side card is no such card.
         BackendError: ONNX Runtime refuses it.
     """
-    graph = read_graph(path)
-    contract = resolve_contract(graph, read_feature_card(graph.path, FeatureCard()))
-    return _load(graph, contract, features_key(graph.path), graph.path.stem, False, threads)
+    graph, contract = _checked(path, is_fid=False)
+    if trial:
+        run_in_trial(_describe_grey, path, (False,), timeout_s=timeout_s, gives='features')
+    return _loaded(graph, contract, False, threads)
 
 
 def features_key(path: Path) -> str:
@@ -91,14 +110,32 @@ def features_key(path: Path) -> str:
     return f'{key}_file' if key in RESERVED_KEYS else key
 
 
-def _load(
-    graph: GraphFile, contract: GraphContract, key: str, name: str, is_fid: bool, threads: int
-) -> OnnxFeatures:
+def _describe_grey(path: str, is_fid: bool) -> None:
+    _loaded(*_checked(path, is_fid), is_fid, threads=1)
+
+
+def _checked(path: str | Path, is_fid: bool) -> tuple[GraphFile, GraphContract]:
+    """Read a network and its card, and run nothing of it."""
+    graph = read_graph(path)
+    card = read_feature_card(graph.path, INCEPTION_CARD if is_fid else FeatureCard())
+    if is_fid:
+        card = replace(card, size=INCEPTION_SIZE)
+    contract = resolve_contract(graph, card)
     if contract.batch > MAX_BATCH:
         raise ModelError(
             f'{str(graph.path)!r} takes {contract.batch} images at once; export it with a free '
             f'batch size, or at most {MAX_BATCH}.'
         )
-    session = OnnxSession(graph.content or str(graph.path), str(graph.path), threads=threads)
-    network = f'{name} (ONNX file {graph.sha256[:16]})'
-    return OnnxFeatures(session, contract, key=key, network=network, is_fid=is_fid)
+    return graph, contract
+
+
+def _loaded(graph: GraphFile, contract: GraphContract, is_fid: bool, threads: int) -> OnnxFeatures:
+    """Run a network once on a grey image; whatever it does then, it does to this process."""
+    return OnnxFeatures(
+        OnnxSession.of_graph(graph, threads=threads),
+        contract,
+        key=INCEPTION_KEY if is_fid else features_key(graph.path),
+        network=f'{"FID Inception" if is_fid else graph.path.stem} '
+        f'(ONNX file {graph.sha256[:16]})',
+        is_fid=is_fid,
+    )

@@ -7,8 +7,9 @@ import numpy as np
 
 from sim2real_ros.errors import BackendError
 from sim2real_ros.evaluation.features.extractor import Features, Prepared, RgbImage
-from sim2real_ros.evaluation.features.onnx_session import RUNTIME, OnnxSession
+from sim2real_ros.evaluation.features.finite_outputs import run_finite
 from sim2real_ros.evaluation.features.resizing import RESIZING, resized
+from sim2real_ros.evaluation.onnx_session import RUNTIME, OnnxSession
 
 MAX_DIMENSIONS = 16384
 """Longest row of features: its covariance takes 2 GiB."""
@@ -116,7 +117,7 @@ class OnnxFeatures:
 
     def _pooled(self, batch: Prepared) -> Features:
         contract = self._contract
-        output = self._session.run({contract.input: batch}, [contract.output])[0]
+        (output,) = run_finite(self._session, {contract.input: batch}, [contract.output])
         if output.ndim == 4:
             output = output.mean(axis=(2, 3) if contract.layout == 'NCHW' else (1, 2))
         known = getattr(self, 'dimensions', 0)

@@ -8,12 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_ros.errors import DataError, ModelError
-from sim2real_ros.evaluation.features.onnx_session import OnnxSession
+from sim2real_ros.evaluation.features.finite_outputs import run_finite
 from sim2real_ros.evaluation.features.torch_weights import read_torch_weights
 from sim2real_ros.evaluation.frame import EvaluatedFrame, RgbImage
 from sim2real_ros.evaluation.measure import Measure, Observation
+from sim2real_ros.evaluation.onnx_session import OnnxSession
 from sim2real_ros.evaluation.quantity import Quantity
 from sim2real_ros.runtime.model_file import GraphFile, read_graph
+from sim2real_ros.runtime.trial_run import DEFAULT_TIMEOUT_S, run_in_trial
 
 Map = npt.NDArray[np.float32]
 
@@ -58,25 +60,38 @@ class LpipsNetwork:
     _graph: GraphFile
 
     @classmethod
-    def from_folder(cls, folder: str | Path, *, threads: int = 1) -> 'LpipsNetwork':
+    def from_folder(
+        cls, folder: str | Path, *, threads: int = 1, trial: bool = True
+    ) -> 'LpipsNetwork':
         """Load the network of a folder; the first of alex, vgg and squeeze that is there.
 
         Args:
             folder: Holds ``NAME.onnx`` and ``NAME.pth``.
             threads: Of one run.
+            trial: As for ``load``.
 
         Raises:
-            ModelError: Neither is there, or one of them is not what it should be.
+            ModelError: Neither is there, one of them is not what it should be, or the network
+                failed its trial.
             BackendError: ONNX Runtime refuses the network.
         """
         for name in CHANNELS:
             if (Path(folder) / f'{name}.onnx').is_file():
                 paths = Path(folder) / f'{name}.onnx', Path(folder) / f'{name}.pth'
-                return cls.load(name, *paths, threads=threads)
+                return cls.load(name, *paths, threads=threads, trial=trial)
         raise ModelError(f'No alex.onnx, vgg.onnx or squeeze.onnx in {str(folder)!r}. {_WHERE}')
 
     @classmethod
-    def load(cls, name: str, network: Path, heads: Path, *, threads: int = 1) -> 'LpipsNetwork':
+    def load(
+        cls,
+        name: str,
+        network: Path,
+        heads: Path,
+        *,
+        threads: int = 1,
+        trial: bool = True,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+    ) -> 'LpipsNetwork':
         """Load a network and its weights.
 
         Args:
@@ -85,9 +100,13 @@ class LpipsNetwork:
                 torchvision's networks want it; its outputs are the maps, in their order.
             heads: ``.pth`` with ``lin0.model.1.weight`` and so on, each (1, channels, 1, 1).
             threads: Of one run.
+            trial: First compare two small images in a child process with limits on memory and
+                time, so that a hostile or broken network cannot take this process down.
+            timeout_s: Seconds after which the child is ended.
 
         Raises:
-            ModelError: One of them is missing or not what it should be.
+            ModelError: One of them is missing or not what it should be, or the network failed its
+                trial.
             BackendError: ONNX Runtime refuses the network.
         """
         graph = read_graph(network)
@@ -102,7 +121,11 @@ class LpipsNetwork:
                 f'{len(graph.outputs)} outputs; expected float32 [N, 3, H, W] and {len(found)} '
                 f'maps. {_WHERE}'
             )
-        session = OnnxSession(graph.content or str(network), str(network), threads=threads)
+        if trial:
+            run_in_trial(
+                _compare_once, network, (name, str(heads)), timeout_s=timeout_s, gives='distance'
+            )
+        session = OnnxSession.of_graph(graph, threads=threads)
         protocol = f'LPIPS 0.1, {name} (ONNX file {graph.sha256[:16]}), at the size of the frames'
         return cls(name, protocol, found, session, graph)
 
@@ -149,12 +172,19 @@ class LpipsNetwork:
             total += float(np.tensordot(head, difference, axes=1).mean())
         return total
 
+    def smallest_images(self) -> tuple[RgbImage, RgbImage]:
+        """Return a black and a white image of the smallest size that the network can be given."""
+        height, width = (side or MIN_SIDE_PX for side in self._graph.inputs[0].shape[2:])
+        black = np.zeros((height, width, 3), np.uint8)
+        return black, np.full_like(black, 255)
+
     def _maps(self, rgb: RgbImage) -> list[Map]:
         # One image at a time: a network that was exported with a batch of one can be used, too.
         values = rgb.astype(np.float32) / np.float32(127.5) - 1
         batch = ((values - _SHIFT) / _SCALE).transpose(2, 0, 1)[None]
         names = [output.name for output in self._graph.outputs]
-        return self._session.run({self._graph.inputs[0].name: np.ascontiguousarray(batch)}, names)
+        feeds = {self._graph.inputs[0].name: np.ascontiguousarray(batch)}
+        return run_finite(self._session, feeds, names)
 
 
 class Lpips(Measure):
@@ -189,6 +219,12 @@ class Lpips(Measure):
         if target is None:
             return Observation()
         return Observation({self._key: self._network.distance(frame.translated, target)})
+
+
+def _compare_once(path: str, name: str, heads: str) -> None:
+    """Compare images of the smallest size, where a network with too few pixels ends a process."""
+    network = LpipsNetwork.load(name, Path(path), Path(heads), trial=False)
+    network.distance(*network.smallest_images())
 
 
 def _heads(

@@ -25,7 +25,7 @@ MS_SSIM = Quantity(
     description=(
         'Structural similarity to the target image on five scales, each half of the one before. '
         '1 is an equal image. Closer to what people see than SSIM, which looks at the finest '
-        f'scale alone. Left out for images below {MIN_SIDE_PX} pixels on a side.'
+        f'scale alone; left out for images below {MIN_SIDE_PX} pixels on a side.'
     ),
     limits=(0.0, 1.0),
     source='Wang, Simoncelli, Bovik, Multiscale Structural Similarity, Asilomar 2003',

@@ -5,9 +5,8 @@ import re
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_ros.evaluation.bootstrap import RESAMPLES
+from sim2real_ros.evaluation.bootstrap import RESAMPLES, resample_counts, value_with_interval
 from sim2real_ros.evaluation.frame import EvaluatedFrame
-from sim2real_ros.evaluation.gap.resampling import resample_counts, value_with_interval
 from sim2real_ros.evaluation.measure import Measure, Observation, Observations
 from sim2real_ros.evaluation.perception.detection_matching import match_image
 from sim2real_ros.evaluation.perception.detection_precision import (

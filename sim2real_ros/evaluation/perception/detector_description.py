@@ -1,11 +1,11 @@
 """DetectorDescription: what a user says about an object detector, in a small YAML file."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from sim2real_ros.config import load_yaml
+from sim2real_ros.evaluation.normalisation import Triple, check_normalisation
 from sim2real_ros.image import MAX_SIDE_PX
 
 OutputKind = Literal['yolo', 'boxes_scores_labels', 'end2end']
@@ -37,8 +37,8 @@ class DetectorInput:
     fit: Literal['letterbox', 'stretch'] = 'letterbox'
     border: int = 114
     value_range: tuple[float, float] = (0.0, 1.0)
-    mean: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    std: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    mean: Triple = (0.0, 0.0, 0.0)
+    std: Triple = (1.0, 1.0, 1.0)
     layout: Literal['NCHW', 'NHWC'] = 'NCHW'
     colour_order: Literal['RGB', 'BGR'] = 'RGB'
     name: str = ''
@@ -53,12 +53,7 @@ class DetectorInput:
             raise ValueError(f'size {self.size}: expected 1..{MAX_SIDE_PX} px on each side')
         if not 0 <= self.border <= 255:
             raise ValueError(f'border {self.border}: expected a level of 0..255')
-        if not all(map(math.isfinite, (*self.value_range, *self.mean, *self.std))):
-            raise ValueError('value_range, mean and std: expected finite numbers')
-        if self.value_range[0] >= self.value_range[1]:
-            raise ValueError(f'value_range {self.value_range}: expected the lower end first')
-        if min(self.std) <= 0:
-            raise ValueError(f'std {self.std}: expected positive numbers')
+        check_normalisation(self.value_range, self.mean, self.std)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import numpy as np
 
 from sim2real_ros.errors import ModelError
 from sim2real_ros.evaluation.frame import RgbImage
+from sim2real_ros.evaluation.onnx_session import OnnxSession
 from sim2real_ros.evaluation.perception.detection_boxes import suppress_repeated
 from sim2real_ros.evaluation.perception.detector import Detections
 from sim2real_ros.evaluation.perception.detector_description import (
@@ -18,7 +19,6 @@ from sim2real_ros.evaluation.perception.detector_input import (
     place_in_input,
 )
 from sim2real_ros.evaluation.perception.detector_output import raw_detections
-from sim2real_ros.evaluation.perception.detector_session import DetectorSession
 from sim2real_ros.files import path_inside
 from sim2real_ros.runtime.model_file import GraphFile, GraphTensor, read_graph
 from sim2real_ros.runtime.trial_run import DEFAULT_TIMEOUT_S, run_in_trial
@@ -26,7 +26,7 @@ from sim2real_ros.runtime.trial_run import DEFAULT_TIMEOUT_S, run_in_trial
 MAX_CANDIDATES = 3000
 """Boxes, those of the highest scores, that go into the suppression of repeated ones."""
 
-TRIAL_MODULE = 'sim2real_ros.evaluation.perception.detector_trial'
+MIDDLE_LEVEL = 128
 
 _DTYPES = ('float32', 'float16', 'uint8')
 
@@ -54,7 +54,8 @@ class OnnxDetector:
         """
         self._described = described
         self._input = _checked_input(graph, described)
-        self._session = DetectorSession(graph, threads=threads)
+        self._outputs = [tensor.name for tensor in graph.outputs]
+        self._session = OnnxSession.of_graph(graph, threads=threads)
         self.name = described.name or graph.path.stem
         self.classes = described.classes
         self.score_threshold = described.score_threshold
@@ -90,7 +91,7 @@ class OnnxDetector:
         graph = read_graph(path_inside(path.parent, described.model, 'model of the detector'))
         _checked_input(graph, described)
         if trial:
-            run_in_trial(TRIAL_MODULE, path, (), timeout_s, gives='boxes')
+            run_in_trial(_detect_once, path, timeout_s=timeout_s, gives='boxes')
         return cls(described, graph, threads=threads)
 
     def detect(self, rgb: RgbImage, min_score: float | None = None) -> Detections:
@@ -112,7 +113,9 @@ class OnnxDetector:
         lowest = self.score_threshold if min_score is None else min_score
         placement = place_in_input(rgb, described.input)
         array = input_array(rgb, placement, described.input, self._input.dtype)
-        found = raw_detections(self._session.run(self._input.name, array), described, lowest)
+        outputs = self._session.run({self._input.name: array}, self._outputs)
+        named = dict(zip(self._outputs, outputs, strict=True))
+        found = raw_detections(named, described, lowest)
         best = np.argsort(-found.scores, kind='stable')[:MAX_CANDIDATES]
         found = found.where(best)
         if described.suppression_iou is not None:
@@ -121,10 +124,16 @@ class OnnxDetector:
             )
         boxes = boxes_in_image(found.boxes, placement)
         # Boxes in the letterbox's borders have nothing left in the image.
-        inside = (boxes[:, 2:] > boxes[:, :2]).all(axis=1).nonzero()[0]
+        inside = np.flatnonzero((boxes[:, 2:] > boxes[:, :2]).all(axis=1))
         inside = inside[: described.max_detections]
         scores, labels = found.scores[inside], found.labels[inside]
         return Detections(boxes[inside], scores.astype(np.float32), labels.astype(np.int32))
+
+
+def _detect_once(path: str) -> None:
+    width, height = load_description(path).input.size
+    grey = np.full((height, width, 3), MIDDLE_LEVEL, np.uint8)
+    OnnxDetector.load(path, trial=False).detect(grey, 0.0)
 
 
 def _checked_input(graph: GraphFile, described: DetectorDescription) -> GraphTensor:

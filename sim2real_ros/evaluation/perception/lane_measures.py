@@ -5,8 +5,10 @@ from collections.abc import Sequence
 from sim2real_ros.errors import ConfigError
 from sim2real_ros.evaluation.colours.thresholds import ColourThresholds
 from sim2real_ros.evaluation.measure import Measure
+from sim2real_ros.evaluation.perception.lane_observer import LaneObserver
 from sim2real_ros.evaluation.perception.lane_perception import LanePerception
 from sim2real_ros.evaluation.perception.lane_pose import LanePoseError
+from sim2real_ros.evaluation.perception.lane_pull import LanePull
 from sim2real_ros.evaluation.perception.line_counts import LineSegmentCounts
 from sim2real_ros.evaluation.perception.threshold_scores import (
     CUT_TOP_SHARE,
@@ -26,12 +28,12 @@ def lane_measures(
     Args:
         thresholds: What the robot takes for which colour; with several, their names are in the
             keys of the quantities.
-        perception: The robot's constants; without them there is no error of the lane pose, and
-            the detector has the robot's defaults.
+        perception: The robot's constants; without them nothing is said of the lane pose, and the
+            detector has the robot's defaults.
         cut_top_share: Share of the rows that pixel scores leave out at the top.
 
     Returns:
-        Pixel scores against masks, segment counts, and errors of the pose in the lane.
+        Pixel scores against masks, segment counts, and errors and changes of the lane pose.
 
     Raises:
         ConfigError: There are no thresholds, two have the same name, or they lack a colour of
@@ -48,6 +50,8 @@ def lane_measures(
         LineSegmentCounts(thresholds, detector),
     ]
     if perception is not None:
-        pairs = zip(thresholds, key_suffixes(thresholds), strict=True)
-        measures += [LanePoseError(each, perception, key_suffix=name) for each, name in pairs]
+        for each, name in zip(thresholds, key_suffixes(thresholds), strict=True):
+            observer = LaneObserver(each, perception)
+            measures.append(LanePoseError(observer, key_suffix=name))
+            measures.append(LanePull(observer, key_suffix=name))
     return measures

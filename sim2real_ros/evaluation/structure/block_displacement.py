@@ -5,12 +5,15 @@ import numpy as np
 from sim2real_ros.evaluation.frame import EvaluatedFrame, SimFrame
 from sim2real_ros.evaluation.measure import Measure, Observation
 from sim2real_ros.evaluation.quantity import Quantity
+from sim2real_ros.evaluation.structure.block_edges import stayed
 from sim2real_ros.evaluation.structure.block_search import (
     BlockGrid,
-    block_displacements,
+    Floats,
     block_grid,
+    block_shifts,
     slope_lengths,
 )
+from sim2real_ros.evaluation.structure.edges import sim_edges, translated_edges
 from sim2real_ros.evaluation.structure.view import sim_view, translated_view
 
 MOVED_PX = 3.0
@@ -73,8 +76,7 @@ class BlockDisplacement(Measure):
         grid = frame.sim.once(_grid_of_sim)
         if len(grid.corners) < MIN_BLOCKS:
             return Observation()
-        lengths, _ = slope_lengths(translated_view(frame))
-        displacements = block_displacements(grid, lengths)
+        displacements = _displacements(frame, grid)
         found = displacements[~np.isnan(displacements)]
         values = {LOST_SHARE.key: 1 - len(found) / len(displacements)}
         if len(found) >= MIN_BLOCKS:
@@ -82,6 +84,21 @@ class BlockDisplacement(Measure):
             values[P95_DISPLACEMENT.key] = float(np.percentile(found, 95))
             values[MOVED_SHARE.key] = float((found > MOVED_PX).mean())
         return Observation(values)
+
+
+def _displacements(frame: EvaluatedFrame, grid: BlockGrid) -> Floats:
+    """Return how far each block moved: float64 (N,), in pixels of the frame, NaN for lost ones.
+
+    A translation may draw a new line beside an old one, which fits better than the old one. What
+    still has its edges did not move.
+    """
+    shifts = block_shifts(grid, slope_lengths(translated_view(frame))[0])
+    moved = np.flatnonzero(np.nan_to_num(shifts).any(axis=1))
+    if len(moved):
+        edges = sim_edges(frame.sim), translated_edges(frame)
+        moved = moved[stayed(grid.corners[moved], shifts[moved], grid, *edges)]
+        shifts[moved] = 0
+    return np.asarray(np.hypot(shifts[:, 0], shifts[:, 1]), np.float64)
 
 
 def _grid_of_sim(sim: SimFrame) -> BlockGrid:

@@ -70,10 +70,10 @@ def slope_lengths(view: StructureView) -> tuple[FloatImage, float]:
     return np.abs(slopes(image)), frame_px
 
 
-def block_displacements(grid: BlockGrid, lengths: FloatImage) -> Floats:
+def block_shifts(grid: BlockGrid, lengths: FloatImage) -> Floats:
     """Look for each block around its place.
 
-    Places are compared by normalised cross-correlation. A block has moved only if another place
+    Places are compared by normalised cross-correlation. A block is shifted only if another place
     fits clearly better than the old one: along a straight edge all places fit alike.
 
     Args:
@@ -81,28 +81,29 @@ def block_displacements(grid: BlockGrid, lengths: FloatImage) -> Floats:
         lengths: float32 (h, w) of the other image, as ``slope_lengths`` gives them.
 
     Returns:
-        float64 (N,), in pixels of the frame; NaN for blocks that were found nowhere.
+        float64 (N, 2), down and right in pixels of the frame; NaN for blocks that were found
+        nowhere.
     """
-    displacements = [_displacement(grid, lengths, int(y), int(x)) for y, x in grid.corners]
-    return np.array(displacements, np.float64) * grid.frame_px
+    shifts = [_shift(grid, lengths, int(y), int(x)) for y, x in grid.corners]
+    return np.array(shifts, np.float64).reshape(-1, 2) * grid.frame_px
 
 
-def _displacement(grid: BlockGrid, lengths: FloatImage, top: int, left: int) -> float:
+def _shift(grid: BlockGrid, lengths: FloatImage, top: int, left: int) -> tuple[float, float]:
     block = grid.lengths[top : top + BLOCK_PX, left : left + BLOCK_PX]
     reach = BLOCK_PX + 2 * REACH_PX
     window = lengths[top - REACH_PX :, left - REACH_PX :][:reach, :reach]
     fits = np.asarray(cv2.matchTemplate(window, block, cv2.TM_CCOEFF_NORMED), np.float32)
     best, here = float(fits.max()), float(fits[REACH_PX, REACH_PX])
     if not np.isfinite(best) or best < FOUND_CORRELATION:
-        return np.nan
+        return np.nan, np.nan
     if best < here + CLEARLY_BETTER:
-        return 0.0
+        return 0.0, 0.0
     row, column = np.unravel_index(
         np.where(fits >= best - AS_GOOD, _DISTANCES_PX, np.inf).argmin(), fits.shape
     )
     down = row - REACH_PX + _vertex(fits[:, column], int(row))
     right = column - REACH_PX + _vertex(fits[row], int(column))
-    return float(np.hypot(down, right))
+    return float(down), float(right)
 
 
 def _vertex(values: npt.NDArray[np.float32], index: int) -> float:

@@ -3,8 +3,7 @@
 from sim2real_ros.evaluation.frame import EvaluatedFrame
 from sim2real_ros.evaluation.measure import Measure, Observation
 from sim2real_ros.evaluation.quantity import Quantity
-from sim2real_ros.evaluation.structure.edges import Bools, find_edges, near, sim_edges
-from sim2real_ros.evaluation.structure.view import translated_view
+from sim2real_ros.evaluation.structure.edges import Bools, near, sim_edges, translated_edges
 
 TOLERANCE_PX = 2
 """How far an edge may be from where it was; in pixels of the view."""
@@ -57,7 +56,7 @@ class EdgeAgreement(Measure):
         one has none no recall; what is missing counts as 1 in F1, for nothing was invented or
         lost. With neither there is nothing to say.
         """
-        sim, translated = sim_edges(frame.sim), find_edges(translated_view(frame))
+        sim, translated = sim_edges(frame.sim), translated_edges(frame)
         values = {}
         if translated.clear.sum() >= MIN_EDGE_PIXELS:
             values[EDGE_PRECISION.key] = share_near(translated.clear, sim.faint)

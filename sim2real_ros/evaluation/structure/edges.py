@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_ros.evaluation.frame import SimFrame
-from sim2real_ros.evaluation.structure.view import StructureView, sim_view
+from sim2real_ros.evaluation.frame import EvaluatedFrame, SimFrame
+from sim2real_ros.evaluation.structure.view import StructureView, sim_view, translated_view
 
 STRONG_SLOPE = 0.36
 WEAK_SLOPE = 0.18
@@ -50,6 +50,11 @@ def sim_edges(sim: SimFrame) -> Edges:
     return sim.once(_edges_of_sim)
 
 
+def translated_edges(frame: EvaluatedFrame) -> Edges:
+    """Return the edges of a translation, found once for all measures."""
+    return frame.once(_edges_of_translation)
+
+
 def near(edges: Bools, distance_px: int) -> Bools:
     """Tell which pixels lie at most so far from an edge; bool (h, w)."""
     return np.asarray(cv2.dilate(edges.astype(np.uint8), disc(distance_px)) > 0, np.bool_)
@@ -66,6 +71,10 @@ def disc(radius_px: int) -> npt.NDArray[np.uint8]:
 
 def _edges_of_sim(sim: SimFrame) -> Edges:
     return find_edges(sim_view(sim))
+
+
+def _edges_of_translation(frame: EvaluatedFrame) -> Edges:
+    return find_edges(translated_view(frame))
 
 
 def _slope(view: StructureView, right: int, down: int) -> npt.NDArray[np.int16]:

@@ -27,6 +27,8 @@ SAME_PLACE_PX = 3.0
 REPEATED_PX = 1.5
 MIN_KEYPOINTS = 10
 MIN_MATCHES = 5
+MIN_MATCH_SHARE = 0.05
+"""Of another scene up to 3.5 % of the keypoints are matched by chance, wherever they are."""
 
 SIFT_MATCH_RATIO = Quantity(
     key='sift_match_ratio',
@@ -47,7 +49,8 @@ SIFT_MEDIAN_DISPLACEMENT = Quantity(
     better='lower',
     description=(
         'How far recognised keypoints are from where they were. Below 1 px nothing moved; a '
-        'translation that shifts the image by 4 px has 4.'
+        'translation that shifts the image by 4 px has 4. Left out of frames where fewer than '
+        f'{MIN_MATCH_SHARE:.0%} of the keypoints are recognised: those are so by chance.'
     ),
     unit='px',
     limits=(0.0, None),
@@ -59,7 +62,7 @@ SIFT_MEAN_DISPLACEMENT = Quantity(
     better='lower',
     description=(
         'The same, averaged: larger than the median where parts of the image moved. A few wrong '
-        'matches count, too.'
+        'matches count, too: 2 px are usual where new textures hide most keypoints.'
     ),
     unit='px',
     limits=(0.0, None),
@@ -106,7 +109,7 @@ class KeypointMatches(Measure):
         """Match one frame with what it was made of.
 
         Says nothing where the simulated frame has fewer than ``MIN_KEYPOINTS``, and nothing about
-        displacements with fewer than ``MIN_MATCHES``.
+        displacements with fewer than ``MIN_MATCHES`` or ``MIN_MATCH_SHARE``.
         """
         sim = frame.sim.once(_keypoints_of_sim)
         translated = find_keypoints(
@@ -119,7 +122,7 @@ class KeypointMatches(Measure):
         again = found_again(sim, translated, REPEATED_PX)
         values[SIFT_MATCH_RATIO.key] = float((moved_px <= SAME_PLACE_PX).sum()) / len(sim)
         values[SIFT_REPEATABILITY.key] = float(again.mean())
-        if len(moved_px) >= MIN_MATCHES:
+        if len(moved_px) >= max(MIN_MATCHES, MIN_MATCH_SHARE * len(sim)):
             values[SIFT_MEDIAN_DISPLACEMENT.key] = float(np.median(moved_px))
             values[SIFT_MEAN_DISPLACEMENT.key] = float(moved_px.mean())
         return Observation(values)

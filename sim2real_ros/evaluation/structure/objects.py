@@ -7,7 +7,7 @@ from sim2real_ros.evaluation.frame import EvaluatedFrame, SimFrame
 from sim2real_ros.evaluation.measure import Measure, Observation, Observations
 from sim2real_ros.evaluation.quantity import Quantity, Value
 from sim2real_ros.evaluation.structure.appeared_objects import Box, appeared_boxes
-from sim2real_ros.evaluation.structure.edges import find_edges, sim_edges
+from sim2real_ros.evaluation.structure.edges import sim_edges, translated_edges
 from sim2real_ros.evaluation.structure.object_fates import (
     ObjectFate,
     SoughtObject,
@@ -47,8 +47,9 @@ APPEARED = Quantity(
     title='Objects appeared',
     better='lower',
     description=(
-        'New things per frame where the simulated frame had nothing: groups of edges as steep as '
-        'those of real outlines. Textures are not counted.'
+        'New things per frame where the simulated frame had nothing: groups of edges about as '
+        'steep as its outlines, so strokes and fringes count, too, weak textures do not. Lines '
+        'that moved count where they are now, unless they belong to a moved object.'
     ),
     limits=(0.0, None),
 )
@@ -106,7 +107,7 @@ class ObjectFates(Measure):
             ImageError: The mask has another size than the frame.
         """
         after = translated_view(frame)
-        edges, slopes = find_edges(after), oriented_slopes(after)
+        edges, slopes = translated_edges(frame), oriented_slopes(after)
         fates: list[ObjectFate] = []
         explained: list[Box] = []
         for sought in frame.sim.once(self._sought):

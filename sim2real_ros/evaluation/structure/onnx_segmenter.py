@@ -1,5 +1,6 @@
 """OnnxSegmenter: a segmentation network that the user has, as an ONNX file with a card."""
 
+import math
 import threading
 from pathlib import Path
 
@@ -21,6 +22,9 @@ from sim2real_ros.runtime.backends import BackendOptions, create_backend
 from sim2real_ros.runtime.model_file import GraphFile, GraphTensor, ModelFile, read_graph
 
 MIDDLE_LEVEL = 128
+
+MIN_SIDE_PX = 64
+"""Smaller images are enlarged: what is left of them after some pooling can end the process."""
 
 Array = npt.NDArray[np.generic]
 
@@ -62,7 +66,8 @@ class OnnxSegmenter:
         self._ids = np.array(self._card.class_ids, np.uint8)
         self.class_ids = tuple(sorted({*self._card.class_ids} - {IGNORED_ID}))
         self.name = f'{self._card.name or graph.path.name} ({graph.sha256[:12]})'
-        width, height = self._size or (64, 64)
+        # Where any size goes, this is the smallest that the graph will ever be given.
+        width, height = self._size or (MIN_SIDE_PX, MIN_SIDE_PX)
         self.segment(np.full((height, width, 3), MIDDLE_LEVEL, np.uint8))
 
     def segment(self, rgb: RgbImage) -> IdImage:
@@ -83,7 +88,8 @@ class OnnxSegmenter:
 
     def _multiple(self, size: tuple[int, int]) -> tuple[int, int]:
         multiple = self._card.size_multiple
-        width, height = (max(multiple, round(side / multiple) * multiple) for side in size)
+        smallest = math.ceil(MIN_SIDE_PX / multiple)
+        width, height = (max(smallest, round(side / multiple)) * multiple for side in size)
         return width, height
 
     def _tensor(self, rgb: RgbImage) -> Array:
@@ -158,11 +164,7 @@ def _image(graph: GraphFile, card: SegmenterCard) -> GraphTensor:
     if (
         len(image.shape) != 4
         or image.shape[axis] not in (3, None)
-        or image.shape[0]
-        not in (
-            1,
-            None,
-        )
+        or image.shape[0] not in (1, None)
     ):
         raise ModelError(
             f'The input {image.name!r} has the shape {list(image.shape)}; expected one '

@@ -1,17 +1,15 @@
 """SegmenterCard: what the user knows of a segmentation network and its file does not say."""
 
-import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from sim2real_ros.config import load_yaml
 from sim2real_ros.errors import ModelError
+from sim2real_ros.evaluation.normalisation import Triple, check_normalisation
 
 MAX_SIDE_PX = 4096
 MAX_CLASSES = 256
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,8 @@ class SegmenterCard:
             ``ids``, the number of the class.
         size: (width, height) to resize images to; None for what the graph fixes, or each image's
             own size.
-        size_multiple: Without a size, images are resized to the nearest multiple of this.
+        size_multiple: Without a size, images are resized to the nearest multiple of this, and to
+            64 px a side at least.
         dtype: Element type of the input.
         layout: Axis order of input and output.
         colour_order: Channel order of the input.
@@ -65,11 +64,7 @@ class SegmenterCard:
             )
         if not all(0 <= each <= 255 for each in self.class_ids):
             raise ValueError(f'class_ids must lie in 0..255, found {self.class_ids}')
-        numbers = (*self.value_range, *self.mean, *self.std)
-        if not all(map(math.isfinite, numbers)) or self.value_range[0] >= self.value_range[1]:
-            raise ValueError(f'value_range must be finite, black < white: {self.value_range}')
-        if min(self.std) <= 0:
-            raise ValueError(f'std must be positive, not {self.std}')
+        check_normalisation(self.value_range, self.mean, self.std)
         if self.size is not None and not all(1 <= side <= MAX_SIDE_PX for side in self.size):
             raise ValueError(f'size must be (width, height) of 1..{MAX_SIDE_PX}, not {self.size}')
         if not 1 <= self.size_multiple <= MAX_SIDE_PX:

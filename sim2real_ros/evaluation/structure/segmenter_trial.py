@@ -1,9 +1,9 @@
 """Try a segmenter in a child process first; see ``runtime.trial_run``."""
 
-import sys
 from pathlib import Path
 
-from sim2real_ros.runtime.trial_run import DEFAULT_TIMEOUT_S, answer_trial, run_in_trial
+from sim2real_ros.evaluation.structure.onnx_segmenter import OnnxSegmenter
+from sim2real_ros.runtime.trial_run import DEFAULT_TIMEOUT_S, run_in_trial
 
 
 def try_segmenter(
@@ -19,19 +19,9 @@ def try_segmenter(
     Raises:
         ModelError: It failed, crashed its process, or took too long or too much memory.
     """
-    run_in_trial(__name__, path, ('' if card is None else str(card),), timeout_s, gives='mask')
+    told = None if card is None else str(card)
+    run_in_trial(_segment_once, path, (told,), timeout_s=timeout_s, gives='mask')
 
 
-def _child(path: str, card: str, cpu_s: str) -> int:
-    return answer_trial(path, int(cpu_s), lambda: _segment_once(path, card))
-
-
-def _segment_once(path: str, card: str) -> None:
-    # Imported under the limits.
-    from sim2real_ros.evaluation.structure.onnx_segmenter import OnnxSegmenter
-
-    OnnxSegmenter(path, card or None)
-
-
-if __name__ == '__main__':
-    sys.exit(_child(*sys.argv[1:]))
+def _segment_once(path: str, card: str | None) -> None:
+    OnnxSegmenter(path, card)

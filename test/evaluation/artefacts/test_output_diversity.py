@@ -46,6 +46,13 @@ def test_a_strong_change_of_colours_takes_nothing_away(scenes):
     assert found['reused_outputs_share'] == 0
 
 
+def test_taking_away_what_all_inputs_share_raises_it(scenes):
+    outputs = [each.copy() for each in scenes]
+    for each in outputs:
+        each[:20] -= np.minimum(each[:20], 80)  # the bright sky of every scene
+    assert summary(scenes, outputs)['diversity'] > 1.2
+
+
 def test_one_picture_for_all_is_found_behind_noise(scenes, random):
     noisy = [
         np.clip(scenes[0] + random.normal(0, 3, scenes[0].shape), 0, 255).astype(np.uint8)

@@ -148,6 +148,15 @@ def test_rows_that_are_not_finite_are_refused(value):
     assert found.count == 0
 
 
+def test_rows_that_no_kernel_could_cube_are_refused():
+    found = FeatureStatistics(6)
+    found.add(np.full(6, -1e9))
+    for value in (-1.1e9, 3e38):
+        with pytest.raises(DataError, match=r'features reach .*expected numbers within \+-1e\+09'):
+            found.add(np.full(6, value))
+    assert found.count == 1
+
+
 def test_one_row_has_no_covariance():
     found = statistics(rows(1))
     for ask in (lambda: found.covariance, found.square_root):

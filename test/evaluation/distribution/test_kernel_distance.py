@@ -135,7 +135,8 @@ def test_kernel_distance_of_all_images_equals_clean_fid(random):
     assert size == 60
     found = kernel_distance(first, second, subsets=2, subset_size=size)
     assert found.mean == pytest.approx(clean_fid_kid(first, second, num_subsets=2), rel=1e-9)
-    assert found.std_error is None
+    assert found.std == pytest.approx(0, abs=1e-9)
+    assert found.std_error > 0
     assert clean_fid_subset_size(5000, 1200) == 1000
 
 
@@ -149,15 +150,33 @@ def test_kernel_distance_works_in_blocks(random, monkeypatch):
     assert squared_mmd(first, second) == pytest.approx(whole, rel=1e-12)
 
 
-@pytest.mark.parametrize(('size', 'shift'), [(0, 0.5), (12, 0.5), (45, 0.5)])
-def test_kernel_distance_knows_its_standard_error(random, size, shift):
+@pytest.mark.parametrize(
+    ('counts', 'size'),
+    [((60, 60), 0), ((60, 60), 12), ((60, 60), 60), ((30, 150), 0), ((150, 30), 0)],
+)
+def test_kernel_distance_knows_its_standard_error(random, counts, size):
     # The estimates of many pairs of sets spread by as much as each of them says.
     found = [
         kernel_distance(
-            random.normal(size=(60, 6)), random.normal(shift, 1, size=(60, 6)), subset_size=size
+            random.normal(size=(counts[0], 6)),
+            random.normal(0.5, 1, size=(counts[1], 6)),
+            subset_size=size,
         )
-        for _ in range(120)
+        for _ in range(200)
     ]
     spread = np.std([each.mean for each in found])
-    said = np.mean([each.std_error for each in found])
-    assert said == pytest.approx(spread, rel=0.3)
+    said = np.sqrt(np.mean([each.std_error**2 for each in found]))
+    assert said == pytest.approx(spread, rel=0.25)
+
+
+def test_standard_error_equals_leaving_out_one_image_after_another(random):
+    first, second = random.normal(size=(7, 3)), random.normal(1, 1, size=(5, 3))
+    variance = 0
+    for ours, theirs in ((first, second), (second, first)):
+        left = [squared_mmd(np.delete(ours, k, axis=0), theirs) for k in range(len(ours))]
+        variance += (len(left) - 1) * np.var(left)
+    found = kernel_distance(first, second, subsets=1, subset_size=5)
+    assert found.std_error == pytest.approx(np.sqrt(variance), rel=1e-9)
+    assert kernel_distance(first[:2], second).std_error is None
+    few = kernel_distance(first, second, subsets=4, subset_size=2)
+    assert few.std_error == pytest.approx(np.sqrt(variance + few.std**2 / 4), rel=1e-9)

@@ -1,18 +1,21 @@
+from functools import partial
+
 import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sim2real_ros.errors import BackendError, ConfigError, ModelError
+from sim2real_ros.evaluation.features import model_features as module
 from sim2real_ros.evaluation.features.feature_card import FeatureCard
-from sim2real_ros.evaluation.features.model_features import (
-    features_key,
-    inception_features,
-    model_features,
-)
+from sim2real_ros.evaluation.features.model_features import features_key
 from sim2real_ros.evaluation.features.resizing import resized
 
 FLOAT = TensorProto.FLOAT
+
+# Trials are the matter of test_network_trials.py; each of them takes a second.
+inception_features = partial(module.inception_features, trial=False)
+model_features = partial(module.model_features, trial=False)
 
 
 def network(

@@ -9,16 +9,20 @@ from sim2real_ros.evaluation.perception.anti_instagram import (
     balance_colours,
 )
 
+OLDER = ColourBalanceOptions(low_quantile=0.004, high_quantile=0.996)
 
-def naive_balance(rgb):
-    """Clamp each channel below its 0.4 quantile and stretch it, with OpenCV's normalize."""
+
+def naive_balance(rgb, low=0.4, high=None):
+    """Clamp each channel to its quantiles and stretch it, with OpenCV's normalize."""
     size = round(rgb.shape[1] * 0.2), round(rgb.shape[0] * 0.2)
     small = cv2.resize(rgb, size, interpolation=cv2.INTER_NEAREST)
     small = small[round(len(small) * 0.3) :]
     channels = []
     for channel in range(3):
         levels = sorted(small[..., channel].ravel().tolist())
-        clamped = np.maximum(rgb[..., channel], levels[int(len(levels) * 0.4)])
+        clamped = np.maximum(rgb[..., channel], levels[int(len(levels) * low)])
+        if high is not None:
+            clamped = np.minimum(clamped, levels[int(len(levels) * high)])
         channels.append(cv2.normalize(clamped, None, 0, 255, cv2.NORM_MINMAX))
     return np.stack(channels, axis=2)
 
@@ -33,6 +37,16 @@ def test_it_is_what_opencv_makes_of_the_rule(seed):
     assert np.abs(balanced.astype(int) - naive_balance(rgb)).max() <= 1
     assert balanced.min() == 0
     assert balanced.max() == 255
+
+
+def test_the_older_correction_cuts_a_few_pixels_at_both_ends():
+    random = np.random.default_rng(8)
+    rgb = np.clip(random.normal((90, 110, 60), 20, (97, 131, 3)), 0, 255).astype(np.uint8)
+    balanced = balance_colours(rgb, OLDER)
+    assert np.abs(balanced.astype(int) - naive_balance(rgb, 0.004, 0.996)).max() <= 1
+    assert (balanced == 0).mean() < 0.03
+    assert 0.001 < (balanced == 255).mean() < 0.03
+    assert (balanced == 255).mean() > (balance_colours(rgb) == 255).mean()
 
 
 def test_two_fifths_of_the_pixels_become_black():
@@ -69,5 +83,5 @@ def test_constant_images_become_black_as_with_opencv(level, shape):
     'wrong', [{'scale': 0.0}, {'scale': 1.5}, {'cut_top_share': 1.0}, {'low_quantile': -0.1}]
 )
 def test_options_without_sense_are_refused(wrong):
-    with pytest.raises(ValueError, match='must be'):
+    with pytest.raises(ValueError, match=r'must be|expected 0 <= low_quantile'):
         ColourBalanceOptions(**wrong)

@@ -6,7 +6,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from sim2real_ros.evaluation.gap.resampling import resample_counts
+from sim2real_ros.evaluation.bootstrap import resample_counts
 from sim2real_ros.evaluation.perception.detection_matching import (
     IOU_THRESHOLDS,
     MAX_PER_CLASS,

@@ -18,6 +18,7 @@ from sim2real_ros.evaluation.measure import Observations
 from sim2real_ros.evaluation.perception.anti_instagram import ColourBalanceOptions
 from sim2real_ros.evaluation.perception.ground_projection import GroundCamera
 from sim2real_ros.evaluation.perception.lane_filter import LaneFilterOptions
+from sim2real_ros.evaluation.perception.lane_observer import LaneObserver
 from sim2real_ros.evaluation.perception.lane_perception import (
     load_lane_perception,
     perceived_lane_pose,
@@ -83,7 +84,7 @@ def test_the_colour_correction_is_applied_where_it_is_asked_for():
 
 def measured(frames, perception=PRECISE):
     """Return the summary of LanePoseError."""
-    measure = LanePoseError(SIMULATED, perception)
+    measure = LanePoseError(LaneObserver(SIMULATED, perception))
     seen = [measure.of_frame(frame).values for frame in frames]
     keys = {key for each in seen for key in each}
     values = {key: np.array([each.get(key, np.nan) for each in seen]) for key in keys}
@@ -140,14 +141,16 @@ def test_harmless_noise_changes_little():
 
 def test_a_frame_without_a_pose_says_nothing():
     rgb, _ = road(0, 0)
-    seen = LanePoseError(SIMULATED, ROBOT).of_frame(EvaluatedFrame(SimFrame('a', rgb), rgb))
+    seen = LanePoseError(LaneObserver(SIMULATED, ROBOT)).of_frame(
+        EvaluatedFrame(SimFrame('a', rgb), rgb)
+    )
     assert seen.values == {}
 
 
 def test_thresholds_without_the_colours_of_the_lane_are_refused():
     only_white = ColourThresholds('w', {'white': SIMULATED.colours['white']})
     with pytest.raises(ConfigError, match=r"'yellow' line.*only know white"):
-        LanePoseError(only_white, ROBOT)
+        LaneObserver(only_white, ROBOT)
 
 
 def test_a_file_with_a_typing_error_is_refused(tmp_path):

@@ -58,6 +58,17 @@ def test_shift_is_found_as_displacement(right, down):
     assert values[AGAIN] < 0.1
 
 
+def test_matches_by_chance_say_nothing_about_displacement():
+    first, second, third = (image for image, _ in scenes.drive())
+    for before, after in (
+        (first, second),
+        (second, third),
+        (third, first),
+        (second, 255 - second),
+    ):
+        assert set(found(before, after)) == {RATIO, AGAIN, COUNT}
+
+
 def test_shift_of_two_pixels_is_in_place_yet_measured():
     image = scenes.drive()[0][0]
     values = found(image, scenes.shifted(image, 2))

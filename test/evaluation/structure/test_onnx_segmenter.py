@@ -121,6 +121,27 @@ def test_sizes_are_rounded_to_the_multiple(tmp_path):
     assert segmenter.segment(patches((43, 30))).shape == (30, 43)
 
 
+@pytest.mark.parametrize(('multiple', 'expected'), [(1, 64), (8, 64), (48, 96)])
+def test_no_graph_is_given_less_than_it_was_tried_with(tmp_path, multiple, expected):
+    # The class number is what the height is above the expected one.
+    nodes = [
+        helper.make_node('Shape', ['image'], ['shape']),
+        helper.make_node('Slice', ['shape', 'from', 'to'], ['height']),
+        helper.make_node('Sub', ['height', 'expected'], ['number']),
+        helper.make_node('Expand', ['number', 'square'], ['out']),
+    ]
+    constants = {'from': np.array([2]), 'to': np.array([3]), 'expected': np.array([expected]),
+                 'square': np.array([1, 2, 2])}  # fmt: skip
+    card = {'class_ids': [7, 8], 'output_kind': 'ids', 'size_multiple': multiple, **PLAIN}
+    output = (TensorProto.INT64, (1, 2, 2))
+    path = write(tmp_path, nodes, card, constants=constants, output=output)
+    segmenter = OnnxSegmenter(path)
+    for size in ((16, 16), (40, 30), (64, 64)):
+        found = segmenter.segment(patches(size))
+        assert found.shape == size[::-1]
+        assert (found == 7).all()
+
+
 def test_numbers_of_classes_are_taken_as_they_are(tmp_path):
     nodes = [helper.make_node('ArgMax', ['image'], ['out'], axis=1, keepdims=0)]
     card = {**RGB_IDS, 'output_kind': 'ids'}
