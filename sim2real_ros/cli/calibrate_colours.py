@@ -1,7 +1,8 @@
 """Fit colour thresholds to labelled frames, and see how well they do in other domains.
 
 Thresholds are HSV ranges, one box for each colour: the best of all boxes for the frames that they
-are fitted on. They are scored on held-out frames. Exit code 3: done, but frames were left out.
+are fitted on. They are scored on held-out frames. Defaults of numbers are in brackets. Exit code
+3: done, but frames were left out.
 """
 
 import argparse
@@ -27,17 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('sources', nargs='+', metavar='[NAME=]SOURCE', help='folder, bag or video with masks; '
         'from the second on also a model: the first source translated by it')  # fmt: skip
     add('--name', default='', help='of the first source (default: by its path)')
-    add('--masks', metavar='FOLDER', help='masks by name or stamp (default: beside the images)')
+    add('--masks', metavar='FOLDER', help='masks, named like the images (default: beside them)')
     add('--start', default=DEFAULT_START, metavar='FILE.yaml', help='thresholds in use, with '
         'colours and mask ids; a file or shipped name (default: %(default)s)')  # fmt: skip
-    add('--thresholds', nargs='+', default=[], metavar='FILE', help='more thresholds to judge')
+    add('--thresholds', action='append', default=[], metavar='NAME|YAML',
+        help='more thresholds to score; repeatable')  # fmt: skip
     add('--apply-to', nargs='+', default=[], metavar='[NAME=]SOURCE',
         help='score all thresholds there too, without fitting')  # fmt: skip
-    add('--test-fraction', type=float, default=0.25, metavar='PART', help='held out (0.25)')
+    add('--test-fraction', type=float, default=0.25, metavar='PART', help='held-out part (0.25)')
     add('--beta', type=float, default=1.0, metavar='N', help='of F-beta; above 1: recall (1)')
-    add('--skip-top', type=float, default=0.25, metavar='PART', help='ignore of the image (0.25)')
+    add('--skip-top', type=float, default=0.25, metavar='PART', help='of the top to ignore (0.25)')
     add('--topic', metavar='NAME', help='image topic of bags that have several')
-    add('--max-frames', type=positive, default=0, metavar='N', help='of each source')
+    add('--max-frames', type=positive, default=0, metavar='N', help='of each source (all)')
     add_output_options(parser)
     add_jobs_option(parser)
 

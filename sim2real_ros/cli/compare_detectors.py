@@ -34,11 +34,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add(f'--{name}', type=Path, metavar='YAML', help=f'detector trained on {name} images')
     add('--test', type=Path, metavar='PATH', help='labelled real images: folder, zip or .json')
     add('--boxes-format', choices=('auto', *labels.FORMATS), default='auto', help='of the labels')
-    add('--images', type=Path, metavar='PATH', help='folder or zip of the images (--test)')
+    add('--images', type=Path, metavar='PATH', help='of --test, if not with the labels')
     add('--scores', type=Path, nargs=3, metavar='JSON', help='in place of detectors: a score per '
         'image of the perception made with sim, translated and real images')  # fmt: skip
-    add('--better', choices=('higher', 'lower'), help='scores (as they say, else higher)')
-    add('-o', '--output', type=Path, required=True, metavar='FOLDER', help='to write to')
+    add('--better', choices=('higher', 'lower'), help='which scores are good (default: as the '
+        'files of --scores say, else higher)')  # fmt: skip
+    add('-o', '--output', type=Path, required=True, metavar='FOLDER', help='for the result')
     add('--force', action='store_true', help='replace an earlier comparison there')
 
 

@@ -44,6 +44,18 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def id_list(text: str) -> tuple[int, ...]:
+    """Read ``5,6`` as ids of a mask.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no such list.
+    """
+    ids = [int(each) for each in text.split(',') if re.fullmatch(r'\d{1,3}', each)]
+    if len(ids) < len(text.split(',')) or max(ids) > 255:
+        raise argparse.ArgumentTypeError(f'{text!r} is no list of ids of 0..255; expected 5,6')
+    return tuple(ids)
+
+
 def image_gap(text: str) -> 'Gap':
     """Read ``10`` as a number of images, ``1.5s`` as seconds.
 

@@ -28,20 +28,41 @@ class LanePose:
 
 
 class Remembered:
-    """What was computed already, by key; for several threads."""
+    """What was computed already, by key; for several threads.
+
+    Each key has a lock of its own: a thread that needs a small thing of a frame, such as the next
+    frame's, does not wait for a large one that is being computed. Keys may need other keys.
+    """
 
     def __init__(self) -> None:
         """Know nothing yet."""
-        self._found: dict[Hashable, Any] = {}
-        self._lock = threading.RLock()
+        self._found: dict[Hashable, _Entry] = {}
+        self._lock = threading.Lock()
 
     def get(self, key: Hashable, compute: Callable[[], T]) -> T:
-        """Return what is known by a key, computed at the first call."""
+        """Return what is known by a key, computed at the first call.
+
+        What raises an error is not known, and computed again at the next call.
+        """
         with self._lock:
-            if key not in self._found:
-                self._found[key] = compute()
-            found: T = self._found[key]
+            entry = self._found.setdefault(key, _Entry())
+        with entry.lock:
+            if not entry.is_known:
+                entry.value = compute()
+                entry.is_known = True
+            found: T = entry.value
             return found
+
+
+class _Entry:
+    """One thing; its lock may be taken twice, so that a key that needs itself ends in an error."""
+
+    __slots__ = ('is_known', 'lock', 'value')
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.is_known = False
+        self.value: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +77,7 @@ class SimFrame:
         mask: uint8 (H, W) ids of classes, None where there is no mask.
         target: uint8 RGB (H, W, 3), the known right answer; None where there is none.
         pose: The true pose in the lane; None where it is unknown.
+        original_size: (width, height) before it was brought to the size of all frames.
     """
 
     name: str
@@ -65,6 +87,7 @@ class SimFrame:
     mask: IdImage | None = None
     target: RgbImage | None = None
     pose: LanePose | None = None
+    original_size: tuple[int, int] = (0, 0)
     _known: Remembered = field(default_factory=Remembered, repr=False)
 
     def once(self, compute: Callable[..., T], *others: 'SimFrame') -> T:

@@ -19,6 +19,7 @@ class Quantity:
         limits: Smallest and largest possible value; None where there is none.
         source: Paper, standard or program that defines it; '' where it is this project's own.
         decimals: Digits behind the point that are worth showing.
+        is_detail: Whether it only explains another one, so that short tables leave it out.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Quantity:
     limits: tuple[float | None, float | None] = (None, None)
     source: str = ''
     decimals: int = 3
+    is_detail: bool = False
 
 
 @dataclass(frozen=True)

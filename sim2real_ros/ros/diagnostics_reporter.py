@@ -20,7 +20,7 @@ from sim2real_ros.ros.diagnostics import (
     make_status,
 )
 from sim2real_ros.ros.frame_statistics import FrameCounts
-from sim2real_ros.runtime.frame_descriptor import DESCRIPTOR
+from sim2real_ros.runtime.input_domain import is_of_this_version
 from sim2real_ros.runtime.translator import Translator
 
 PERIOD_S = 1.0
@@ -150,4 +150,4 @@ def _training_frames(card: ModelCard) -> str:
     numbers = card.input_domain
     if numbers is None:
         return 'no'
-    return f'yes, {numbers.frames}' if numbers.descriptor == DESCRIPTOR else 'of another version'
+    return f'yes, {numbers.frames}' if is_of_this_version(numbers) else 'of another version'

@@ -77,10 +77,10 @@ def test_the_warning_comes_and_goes_with_the_frames(start, client, model):
     assert float(values_of(status)[SCORE]) > 1.1
 
     # The originals need not look like anything; and what came before counts no more.
-    client.set_parameters(enabled=False)
+    client.set_parameters(program=program, enabled=False)
     send(client, program, strange[:2])
     client.status('camera', lambda s: SCORE not in values_of(s) and not is_unlike(s), program)
-    client.set_parameters(enabled=True)
+    client.set_parameters(program=program, enabled=True)
     send(client, program, map(scene, range(8)))
     client.status('camera', lambda s: float(values_of(s).get(SCORE, 9)) < 1, program)
 
@@ -89,11 +89,11 @@ def test_checking_can_be_switched_off_while_it_runs(start, client, model):
     program = start(model=model, domain_check_interval=1)
     send(client, program, [scene(0)])
     client.status('camera', lambda s: SCORE in values_of(s), program)
-    (answer,) = client.set_parameters(domain_check_interval=0)
+    (answer,) = client.set_parameters(program=program, domain_check_interval=0)
     assert answer.successful
     send(client, program, [scene(1)])
     client.status('camera', lambda s: SCORE not in values_of(s), program)
-    (answer,) = client.set_parameters(domain_check_interval=-1)
+    (answer,) = client.set_parameters(program=program, domain_check_interval=-1)
     assert not answer.successful
 
 
@@ -104,7 +104,7 @@ def test_models_that_know_no_frames_run_as_ever(start, client, model, tmp_path):
     (tmp_path / 'newer.onnx').write_bytes(with_card(open_model(model), newer))
     program = start(model=str(tmp_path / 'plain.onnx'), domain_check_interval=1)
     for path, known in (('plain', 'no'), ('newer', 'of another version'), ('known', 'yes, 60')):
-        client.set_parameters(model=str(tmp_path / f'{path}.onnx'))
+        client.set_parameters(program=program, model=str(tmp_path / f'{path}.onnx'))
         client.status(
             'model',
             lambda s, known=known: values_of(s).get('training frames known') == known,

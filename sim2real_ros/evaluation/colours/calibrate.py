@@ -20,9 +20,9 @@ from sim2real_ros.evaluation.colours.transfer import (
     transfer_matrix,
 )
 from sim2real_ros.evaluation.frame import IdImage, RgbImage
+from sim2real_ros.evaluation.perception.shipped import perception_file
 from sim2real_ros.files import OutputJob, default_workers
 from sim2real_ros.image.opencv_threads import one_opencv_thread
-from sim2real_ros.resources import share_path
 
 VERB = 'calibrate-colours'
 DEFAULT_START = 'duckietown_real'
@@ -157,7 +157,7 @@ class Calibrating:
             Sim2RealError: Something cannot be opened, or the folder holds something else.
         """
         self._options = options
-        files = [_thresholds_path(each) for each in (options.start, *options.thresholds)]
+        files = [perception_file(each) for each in (options.start, *options.thresholds)]
         self._given = tuple(load_thresholds(each) for each in files)
         self._start = self._given[0]
         masks = Path(options.masks).expanduser() if options.masks else None
@@ -295,14 +295,6 @@ class Calibrating:
         if not usable:
             reasons = [each.reason for each in domain.skipped[:1]]
             raise DataError(
-                f'No frame of {domain.name} can be used: {"".join(reasons)}. Expected masks of '
-                'the same shape beside the images (masks/NAME.png), or in --masks.'
+                f'No frame of {domain.name} can be used: {"".join(reasons).rstrip(".")}. Frames '
+                'need masks of the same shape beside them (masks/NAME.png), or in --masks.'
             )
-
-
-def _thresholds_path(text: str) -> Path:
-    """Find thresholds by path, or by the name of shipped ones."""
-    path = Path(text).expanduser()
-    if path.suffix or path.name != text or path.exists():
-        return path
-    return share_path(f'config/perception/{text}.yaml')

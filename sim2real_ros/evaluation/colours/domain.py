@@ -6,10 +6,10 @@ from pathlib import Path, PurePosixPath
 
 from sim2real_ros.data import Skipped
 from sim2real_ros.errors import ConfigError, DataError, Sim2RealError
-from sim2real_ros.evaluation.engine.belonging_files import BelongingFiles
-from sim2real_ros.evaluation.engine.frame_set import Belongings, FrameSet, PendingFrame
-from sim2real_ros.evaluation.engine.mask_file import read_mask, resize_mask
 from sim2real_ros.evaluation.frame import IdImage, RgbImage
+from sim2real_ros.evaluation.frames.belonging_files import BelongingFiles
+from sim2real_ros.evaluation.frames.frame_set import Belongings, FrameSet, PendingFrame
+from sim2real_ros.evaluation.frames.mask_file import read_mask, resize_mask
 from sim2real_ros.files import ordered_map
 from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.model_file import ModelFile, open_model
@@ -99,14 +99,16 @@ class Domain:
         self.skipped = list(dict.fromkeys([*self.skipped, *self.frames.skipped]))
 
     def _load(self, frame: PendingFrame) -> Labelled:
-        sim = self.frames.load(frame)
+        sim, problems = self.frames.load(frame)
+        if problems:
+            raise DataError(problems[0])
         if sim.mask is not None:
             return sim.image, sim.mask
         path = self._masks.find(frame.name, frame.stamp_ns) if self._masks else None
         if path is None:
             raise DataError('it has no mask')
         height, width = sim.image.shape[:2]
-        return sim.image, resize_mask(read_mask(path), (height, width), (width, height))
+        return sim.image, resize_mask(read_mask(path), (width, height), (width, height))
 
 
 def open_domains(

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sim2real_ros.bags import accepts_bag
@@ -10,11 +10,13 @@ from sim2real_ros.data import Frame, open_source
 from sim2real_ros.data.collection.matching import match_results
 from sim2real_ros.data.folder_source import FolderSource, read_rgb
 from sim2real_ros.errors import ConfigError, DataError
-from sim2real_ros.evaluation.engine.belonging_files import BelongingFiles
-from sim2real_ros.evaluation.engine.frame_set import FrameSet, PendingFrame
+from sim2real_ros.evaluation.engine.options import split_specification
 from sim2real_ros.evaluation.frame import RgbImage
+from sim2real_ros.evaluation.frames.belonging_files import BelongingFiles
+from sim2real_ros.evaluation.frames.frame_set import FrameSet, PendingFrame
 from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.model_file import open_model
+from sim2real_ros.runtime.trial_run import trial_run
 from sim2real_ros.translation.model_pool import ModelPool
 from sim2real_ros.translation.options import TranslateOptions
 
@@ -165,7 +167,13 @@ class StreamCandidate(Candidate):
 
 @dataclass(frozen=True)
 class ModelOptions:
-    """How models are run: ``BACKENDS`` and ``PROVIDERS`` of the runtime, and threads."""
+    """How models are run.
+
+    Attributes:
+        backend: One of ``BACKENDS`` of the runtime.
+        provider: One of ``PROVIDERS``.
+        jobs: Threads that translate, all models together.
+    """
 
     backend: str = 'auto'
     provider: str = 'auto'
@@ -188,8 +196,12 @@ def open_candidates(
         Sim2RealError: One cannot be opened, or two have the same name.
     """
     candidates: list[Candidate] = [Untranslated()]
-    for specification in specifications:
-        name, what = _split(specification)
+    named = [split_specification(each) for each in specifications]
+    # A session holds hundreds of megabytes for large frames. With as many models as threads, each
+    # thread finds one that is free.
+    models = sum(_is_model(what) for _, what in named)
+    options = replace(options, jobs=-(-options.jobs // max(1, models)))
+    for name, what in named:
         candidate = _open(name, what, sim, topic, options)
         taken = {each.name for each in candidates} | {REAL_NAME}
         if candidate.name in taken and not name:
@@ -202,26 +214,26 @@ def open_candidates(
     return candidates
 
 
-def _split(specification: str) -> tuple[str, str]:
-    name, equals, what = specification.partition('=')
-    if equals and name and what and not Path(specification).exists() and '/' not in name:
-        return name, what
-    return '', specification
-
-
 def _open(
     name: str, what: str, sim: FrameSet, topic: str | None, options: ModelOptions
 ) -> Candidate:
     path = Path(what).expanduser()
-    if path.suffix.lower() == '.onnx' or not path.exists():
+    if _is_model(what):
         model = open_model(model_path(what))
         wanted = TranslateOptions(
             what, backend=options.backend, provider=options.provider, jobs=options.jobs
         )
+        # In a process of its own first: a graph may loop for ever, or crash the runtime.
+        trial_run(model_path(what), backend=options.backend)
         return ModelCandidate(name or model_path(what).stem, ModelPool.load(model, wanted))
     if not accepts_bag(path) and FolderSource.accepts(path):
         return FolderCandidate(name or path.resolve().name, path, sim)
     return StreamCandidate(name or path.stem, path, topic if accepts_bag(path) else None)
+
+
+def _is_model(what: str) -> bool:
+    path = Path(what).expanduser()
+    return path.suffix.lower() == '.onnx' or not path.exists()
 
 
 def _other_name(name: str, taken: set[str]) -> str:

@@ -7,8 +7,8 @@ from sim2real_ros.errors import DataError, ModelError
 from sim2real_ros.evaluation.domain.fit import fit_input_domain
 from sim2real_ros.evaluation.domain.out_of_domain import OutOfDomain
 from sim2real_ros.evaluation.engine.candidates import Candidate, ModelCandidate
-from sim2real_ros.evaluation.engine.frame_set import FrameSet
 from sim2real_ros.evaluation.frame import RgbImage
+from sim2real_ros.evaluation.frames.frame_set import FrameSet
 from sim2real_ros.evaluation.measure import Measure
 from sim2real_ros.runtime.input_domain import InputDomain
 
@@ -55,7 +55,7 @@ def domain_measures(
 def _images(frames: FrameSet) -> Iterator[RgbImage]:
     for pending in frames.pending():
         try:
-            yield frames.load(pending).image
+            yield frames.load(pending)[0].image
         except DataError:
             # The fit says how many frames it needs.
             continue

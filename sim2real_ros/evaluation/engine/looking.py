@@ -9,11 +9,12 @@ import numpy.typing as npt
 from sim2real_ros.data import Skipped
 from sim2real_ros.errors import DataError, Sim2RealError
 from sim2real_ros.evaluation.engine.candidates import Candidate, Token
+from sim2real_ros.evaluation.engine.failures import attempt
 from sim2real_ros.evaluation.engine.findings import Looked
-from sim2real_ros.evaluation.engine.frame_set import FrameSet, PendingFrame
-from sim2real_ros.evaluation.engine.neighbours import NeighbourRule
 from sim2real_ros.evaluation.features.extractor import FeatureExtractor
 from sim2real_ros.evaluation.frame import EvaluatedFrame, Previous, RgbImage, SimFrame
+from sim2real_ros.evaluation.frames.frame_set import FrameSet, PendingFrame
+from sim2real_ros.evaluation.frames.neighbours import NeighbourRule
 from sim2real_ros.evaluation.measure import Measure, Need, Observation
 from sim2real_ros.files import ordered_map
 from sim2real_ros.image import resize
@@ -27,29 +28,45 @@ class Translation:
 
     Attributes:
         image: uint8 RGB of the frame's size; None where it failed.
-        problem: Why there is none, or what was done to it.
+        problems: Why there is none, or why a network could not describe it.
+        note: What was done to it.
         features: float32 (1, D) by key of the network.
     """
 
     image: RgbImage | None
-    problem: str = ''
+    problems: tuple[str, ...] = ()
+    note: str = ''
     features: Mapping[str, FeatureRow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
 class LoadedFrame:
-    """A frame with all translations of it, in the order of the candidates."""
+    """A frame with all translations of it, in the order of the candidates.
+
+    Attributes:
+        sim: The frame.
+        translations: Of it.
+        problems: Why its mask is missing.
+    """
 
     sim: SimFrame
     translations: Sequence[Translation]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
 class SeenFrame:
-    """A frame with what the measures said, in the order of the candidates."""
+    """A frame with what the measures said, in the order of the candidates.
+
+    Attributes:
+        loaded: The frame.
+        looked: What was observed; None for a candidate without a translation.
+        problems: For each candidate, why measures could say nothing.
+    """
 
     loaded: LoadedFrame
     looked: Sequence[Looked | None]
+    problems: Sequence[Sequence[str]]
 
 
 class Looker:
@@ -65,7 +82,6 @@ class Looker:
 
     Attributes:
         skipped: Frames that could not be read, and why.
-        problems: (candidate, frame, reason) of measures that refused a frame.
     """
 
     def __init__(
@@ -82,11 +98,11 @@ class Looker:
         self._frames, self._candidates, self._measures = frames, candidates, measures
         self._extractors, self._jobs, self._is_real = extractors, jobs, is_real
         self.skipped: list[Skipped] = []
-        self.problems: list[tuple[str, str, str]] = []
 
     def __iter__(self) -> Iterator[SeenFrame]:
         """Yield every frame that could be read, in order."""
-        loaded = ordered_map(self._load, self._fetched(), workers=self._jobs)
+        # Few in advance: each holds the translations of all candidates.
+        loaded = ordered_map(self._load, self._fetched(), workers=self._jobs, ahead=self._jobs)
         yield from ordered_map(self._look, self._chained(loaded), workers=self._jobs)
         self.skipped += self._frames.skipped
 
@@ -97,27 +113,32 @@ class Looker:
     def _load(self, item: tuple[PendingFrame, list[Token | DataError]]) -> LoadedFrame | Skipped:
         pending, tokens = item
         try:
-            sim = self._frames.load(pending)
+            sim, problems = self._frames.load(pending)
         except Sim2RealError as error:
             return Skipped(pending.name, str(error))
         translations = [
             self._translation(candidate, token, sim)
             for candidate, token in zip(self._candidates, tokens, strict=True)
         ]
-        return LoadedFrame(sim, translations)
+        return LoadedFrame(sim, translations, problems)
 
     def _translation(
         self, candidate: Candidate, token: Token | DataError, sim: SimFrame
     ) -> Translation:
         if isinstance(token, DataError):
-            return Translation(None, str(token))
+            return Translation(None, (str(token),))
         try:
             image = candidate.translated(token, sim.image)
             fitting, note = _of_size_of(sim, image)
-            features = {each.key: each.of_image(image) for each in self._extractors}
         except Sim2RealError as error:
-            return Translation(None, str(error))
-        return Translation(fitting, note, features)
+            return Translation(None, (str(error),))
+        features, problems = {}, []
+        for each in self._extractors:
+            try:
+                features[each.key] = each.of_image(image)
+            except Sim2RealError as error:
+                problems.append(str(error))
+        return Translation(fitting, tuple(problems), note, features)
 
     def _chained(
         self, loaded: Iterator[LoadedFrame | Skipped]
@@ -134,25 +155,27 @@ class Looker:
     def _look(self, item: tuple[LoadedFrame, LoadedFrame | None]) -> SeenFrame:
         loaded, before = item
         looked: list[Looked | None] = []
-        columns = zip(self._candidates, self._measures, loaded.translations, strict=True)
-        for number, (candidate, measures, each) in enumerate(columns):
+        problems: list[list[str]] = [[] for _ in self._candidates]
+        columns = zip(self._measures, loaded.translations, strict=True)
+        for number, (measures, each) in enumerate(columns):
             if each.image is None:
                 looked.append(None)
                 continue
             earlier = before.translations[number].image if before else None
             previous = Previous(before.sim, earlier) if before and earlier is not None else None
             frame = EvaluatedFrame(loaded.sim, each.image, previous)
-            looked.append([self._ask(measure, frame, candidate.name) for measure in measures])
-        return SeenFrame(loaded, looked)
+            looked.append([self._ask(measure, frame, problems[number]) for measure in measures])
+        return SeenFrame(loaded, looked, problems)
 
-    def _ask(self, measure: Measure, frame: EvaluatedFrame, name: str) -> Observation | None:
+    def _ask(
+        self, measure: Measure, frame: EvaluatedFrame, problems: list[str]
+    ) -> Observation | None:
         if not measure.needs <= _met(frame, is_real=self._is_real):
             return None
-        try:
-            return measure.of_frame(frame)
-        except Sim2RealError as error:
-            self.problems.append((name, frame.sim.name, str(error)))
-            return None
+        seen, problem = attempt(type(measure).__name__, lambda: measure.of_frame(frame))
+        if problem:
+            problems.append(problem)
+        return seen
 
 
 def _fetched(candidate: Candidate, frame: PendingFrame) -> Token | DataError:
@@ -183,7 +206,16 @@ def _of_size_of(sim: SimFrame, image: RgbImage) -> tuple[RgbImage, str]:
     wanted_height, wanted_width = sim.image.shape[:2]
     if (height, width) == (wanted_height, wanted_width):
         return image, ''
-    text = f'the translation has {width}x{height} pixels, its frame {wanted_width}x{wanted_height}'
-    if abs(width * wanted_height - height * wanted_width) > 0.02 * width * wanted_height:
-        raise DataError(f'{text}: expected the same aspect ratio')
-    return resize(image, (wanted_width, wanted_height)), f'{text}: it was resized'
+    original_width, original_height = sim.original_size
+    text = (
+        f'translations of {width}x{height} pixels were resized to their frames of '
+        f'{wanted_width}x{wanted_height}'
+    )
+    if abs(width * original_height - height * original_width) > 0.02 * width * original_height:
+        raise DataError(
+            f'the translation has {width}x{height} pixels, its frame '
+            f'{original_width}x{original_height}: expected the same aspect ratio'
+        )
+    # All frames are brought to another size where that was asked for: nothing to tell.
+    is_asked = (width, height) == sim.original_size
+    return resize(image, (wanted_width, wanted_height)), '' if is_asked else text

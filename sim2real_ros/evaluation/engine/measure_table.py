@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from sim2real_ros.errors import ConfigError
 from sim2real_ros.evaluation.artefacts.border_stripes import BorderStripes
 from sim2real_ros.evaluation.artefacts.checkerboard import Checkerboard
 from sim2real_ros.evaluation.artefacts.colour_inversion import ColourInversion
 from sim2real_ros.evaluation.artefacts.frozen_output import FrozenOutput
 from sim2real_ros.evaluation.artefacts.mask_fit import MaskFit
 from sim2real_ros.evaluation.artefacts.output_diversity import OutputDiversity
-from sim2real_ros.evaluation.colours.thresholds import ColourThresholds, load_thresholds
+from sim2real_ros.evaluation.colours.thresholds import load_thresholds
 from sim2real_ros.evaluation.engine.candidates import REAL_NAME, SIM_NAME
+from sim2real_ros.evaluation.engine.details import with_details_marked
 from sim2real_ros.evaluation.engine.options import EvaluateOptions
 from sim2real_ros.evaluation.measure import Measure
 from sim2real_ros.evaluation.pairs.lpips import Lpips, LpipsNetwork
@@ -25,13 +24,14 @@ from sim2real_ros.evaluation.perception.detection_truth import DetectionTruth
 from sim2real_ros.evaluation.perception.detector_onnx import OnnxDetector
 from sim2real_ros.evaluation.perception.lane_measures import lane_measures
 from sim2real_ros.evaluation.perception.lane_perception import load_lane_perception
+from sim2real_ros.evaluation.perception.shipped import perception_file
 from sim2real_ros.evaluation.quantity import Quantity
 from sim2real_ros.evaluation.results import QuantityGroup
 from sim2real_ros.evaluation.structure.block_displacement import BlockDisplacement
 from sim2real_ros.evaluation.structure.edge_agreement import EdgeAgreement
 from sim2real_ros.evaluation.structure.gradient_correlation import GradientCorrelation
 from sim2real_ros.evaluation.structure.keypoint_matches import KeypointMatches
-from sim2real_ros.evaluation.structure.label_preservation import label_measures
+from sim2real_ros.evaluation.structure.label_preservation import LabelsAgainstSim, label_measures
 from sim2real_ros.evaluation.structure.objects import ObjectFates
 from sim2real_ros.evaluation.structure.onnx_segmenter import OnnxSegmenter
 from sim2real_ros.evaluation.structure.segmenter_trial import try_segmenter
@@ -39,9 +39,22 @@ from sim2real_ros.evaluation.temporal.determinism import REPEAT_DIFFERENCE
 from sim2real_ros.evaluation.temporal.flicker import Flicker
 from sim2real_ros.evaluation.temporal.warp_error import WarpError
 from sim2real_ros.labels import read_labels
-from sim2real_ros.resources import share_path
 
-_SHIPPED = 'config/perception'
+# They compare a translation with the frame that it was made from, and nothing else.
+_COMPARISONS = (
+    EdgeAgreement,
+    GradientCorrelation,
+    BlockDisplacement,
+    KeypointMatches,
+    ObjectFates,
+    LabelsAgainstSim,
+    DetectionAgreement,
+    OutputDiversity,
+    FrozenOutput,
+    ColourInversion,
+    BorderStripes,
+    Flicker,
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +86,16 @@ class MeasureGroup:
 
 
 def measures_of(groups: Iterable[MeasureGroup], candidate: str) -> list[Measure]:
-    """Return everything that is asked about one candidate."""
+    """Return everything that is asked about one candidate.
+
+    The untranslated frames are not compared with themselves: the answers are known, and would
+    look as if something had been won.
+    """
     return [
-        measure for group in groups for measure in (*group.measures, *group.own.get(candidate, ()))
+        measure
+        for group in groups
+        for measure in (*group.measures, *group.own.get(candidate, ()))
+        if candidate != SIM_NAME or not isinstance(measure, _COMPARISONS)
     ]
 
 
@@ -139,20 +159,20 @@ def watched_quantities(groups: Iterable[MeasureGroup]) -> list[Quantity]:
     """Choose the quantities whose worst frames are worth looking at: one for each group."""
     watched = ('perception', 'structure', 'temporal')
     return [
-        next(each for each in group.quantity_group().quantities if each.better != 'neither')
+        next(
+            each
+            for each in with_details_marked(group.quantity_group()).quantities
+            if each.better != 'neither' and not each.is_detail
+        )
         for group in groups
         if group.key in watched and group.measures
     ]
 
 
 def _perception(options: EvaluateOptions) -> Sequence[Measure]:
-    thresholds = [_thresholds(each) for each in options.thresholds]
-    if options.camera and not thresholds:
-        raise ConfigError('--camera without --thresholds: the pose is found from coloured lines')
-    camera = load_lane_perception(_shipped(options.camera)) if options.camera else None
+    thresholds = [load_thresholds(perception_file(each)) for each in options.thresholds]
+    camera = load_lane_perception(perception_file(options.camera)) if options.camera else None
     found = list(lane_measures(thresholds, camera)) if thresholds else []
-    if options.labels and not options.detector:
-        raise ConfigError('--labels without --detector: there is nothing to judge by them')
     if options.detector:
         detector = OnnxDetector.load(options.detector)
         if options.labels:
@@ -184,18 +204,6 @@ def _pairs(options: EvaluateOptions) -> Sequence[Measure]:
     if options.lpips:
         found.append(Lpips(LpipsNetwork.from_folder(options.lpips)))
     return found
-
-
-def _thresholds(name: str) -> ColourThresholds:
-    return load_thresholds(_shipped(name))
-
-
-def _shipped(name: str) -> Path:
-    """Return the file of that name, or the shipped one that is called so."""
-    path = Path(name).expanduser()
-    if path.suffix or len(path.parts) > 1 or path.exists():
-        return path
-    return share_path(f'{_SHIPPED}/{name}.yaml')
 
 
 def _joined(

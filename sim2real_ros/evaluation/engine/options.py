@@ -11,6 +11,22 @@ from sim2real_ros.files import default_workers
 
 HELD_OUT_SIM, HELD_OUT_REAL = 'testA', 'testB'
 TRAINING_SIM, TRAINING_REAL = 'trainA', 'trainB'
+
+MIN_SIDE_PX = 16
+"""Of frames: below it nothing can be said."""
+
+_NEEDS = {
+    'camera': 'thresholds',
+    'poses': 'camera',
+    'labels': 'detector',
+    'lpips': 'targets',
+}
+"""Options that mean nothing alone."""
+
+_NEEDS_OF_REAL = {'real_topic': 'real', 'real_masks': 'real'}
+"""The same; a data set brings its real frames."""
+
+MAX_PICTURE_PX = 320
 """Folders of a data set for training, as `sim2real make-dataset` makes it."""
 
 
@@ -38,8 +54,8 @@ class EvaluateOptions:
         segmenter: ONNX file of a segmentation network, its card beside it.
         detector: YAML file of a detector.
         labels: Boxes of the simulated frames, for the detector, in any format of ``labels``.
-        training_sim: Simulated frames that were trained on, to tell which frames are unlike them;
-            None = those of the data set, else those in the models' cards.
+        training_sim: Simulated frames that were trained on, to tell which frames are unlike them,
+            for models whose cards do not say; None = those of the data set, else none.
         features: Further networks that describe images: ONNX files.
         inception: ONNX file of the Inception network, for FID.
         lpips: Folder with the network and weights for LPIPS.
@@ -47,6 +63,7 @@ class EvaluateOptions:
         provider: Of the models.
         jobs: Number of threads.
         seed: Of samples and subsets.
+        picture_width_px: Largest width of the report's pictures.
     """
 
     sim: Path
@@ -75,6 +92,7 @@ class EvaluateOptions:
     provider: str = 'auto'
     jobs: int = field(default_factory=default_workers)
     seed: int = 0
+    picture_width_px: int = 320
 
     def __post_init__(self) -> None:
         """Check the numbers.
@@ -86,6 +104,25 @@ class EvaluateOptions:
             raise ConfigError(
                 f'jobs is {self.jobs} and max_frames {self.max_frames}; expected at least 1 and 0'
             )
+        if self.seed < 0:
+            raise ConfigError(f'seed is {self.seed}; expected 0 or more')
+        if self.size is not None and min(self.size) < MIN_SIDE_PX:
+            raise ConfigError(
+                f'size is {self.size[0]}x{self.size[1]}; expected at least '
+                f'{MIN_SIDE_PX}x{MIN_SIDE_PX}'
+            )
+        if not MIN_SIDE_PX <= self.picture_width_px <= MAX_PICTURE_PX:
+            raise ConfigError(
+                f'picture_width_px is {self.picture_width_px}; expected {MIN_SIDE_PX}..'
+                f'{MAX_PICTURE_PX}'
+            )
+        self._check_needs(_NEEDS)
+
+    def _check_needs(self, needs: Mapping[str, str]) -> None:
+        for option, needed in needs.items():
+            if getattr(self, option) and not getattr(self, needed):
+                names = [f'--{each.replace("_", "-")}' for each in (option, needed)]
+                raise ConfigError(f'{names[0]} means nothing without {names[1]}')
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> 'EvaluateOptions':
@@ -99,18 +136,24 @@ class EvaluateOptions:
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """All that is read, but the models and translations."""
-        found = (self.sim, self.real, self.masks, self.real_masks, self.targets)
-        return tuple(each for each in found if each is not None)
+        """All folders and files that are read."""
+        found = (
+            *(self.sim, self.real, self.masks, self.real_masks, self.targets, self.labels),
+            *(self.training_sim, self.training_real),
+            *(Path(split_specification(each)[1]) for each in self.candidates),
+        )
+        return tuple(each for each in found if each is not None and each.exists())
 
     def resolved(self) -> 'EvaluateOptions':
-        """Replace a data set by its held-out frames, and its real training frames.
+        """Replace a data set by its held-out frames, and its training frames.
 
         Raises:
+            ConfigError: Options about real frames were given without any.
             DataError: The data set holds nothing out.
         """
         folder = self.sim
         if not any((folder / name).is_dir() for name in (TRAINING_SIM, HELD_OUT_SIM)):
+            self._check_needs(_NEEDS_OF_REAL)
             return self
         if not (folder / HELD_OUT_SIM).is_dir():
             raise DataError(
@@ -124,6 +167,14 @@ class EvaluateOptions:
             training_sim=self.training_sim or _if_there(folder / TRAINING_SIM),
             training_real=self.training_real or _if_there(folder / TRAINING_REAL),
         )
+
+
+def split_specification(specification: str) -> tuple[str, str]:
+    """Split ``NAME=WHAT``; the name is '' where there is none."""
+    name, equals, what = specification.partition('=')
+    if equals and name and what and not Path(specification).exists() and '/' not in name:
+        return name, what
+    return '', specification
 
 
 def _if_there(folder: Path) -> Path | None:

@@ -22,11 +22,14 @@ class PictureCollector:
     Args:
         names: Of the candidates, in the order of the translations.
         watched: Quantities of which each candidate's worst frame is shown.
+        width_px: Largest width of a picture.
     """
 
-    def __init__(self, names: Sequence[str], watched: Sequence[Quantity] = ()) -> None:
+    def __init__(
+        self, names: Sequence[str], watched: Sequence[Quantity] = (), width_px: int = WIDTH_PX
+    ) -> None:
         """Start without pictures."""
-        self._names = names
+        self._names, self._width_px = names, width_px
         self._watched = [each for each in watched if each.better != 'neither']
         self._even = _EvenSample(EVEN_ROWS)
         self._worst: dict[tuple[str, str], tuple[float, str, Pictures]] = {}
@@ -65,14 +68,15 @@ class PictureCollector:
             pictures.setdefault(frame, shown)
         rows = []
         for number, (frame, row) in enumerate(pictures.items()):
-            extra = {real_name: _small(real[number])} if number < len(real) else {}
+            extra = {real_name: _small(real[number], self._width_px)} if number < len(real) else {}
             rows.append(PictureRow(captions[frame], {**row, **extra}))
         return tuple(rows)
 
     def _note(self, name: str, quantity: Quantity, value: float, seen: SeenFrame) -> None:
         known = self._worst.get((name, quantity.title))
         sign = -1 if quantity.better == 'higher' else 1
-        if value == quantity.limits[quantity.better == 'higher']:
+        best = quantity.limits[quantity.better == 'higher']
+        if best is not None and f'{value:.3g}' == f'{best:.3g}':
             return  # as good as can be: nothing to look at
         if known is None or sign * value > sign * known[0]:
             frame = seen.loaded.sim.name
@@ -80,7 +84,11 @@ class PictureCollector:
 
     def _pictures(self, seen: SeenFrame) -> Pictures:
         translations = zip(self._names, seen.loaded.translations, strict=True)
-        return {name: _small(each.image) for name, each in translations if each.image is not None}
+        return {
+            name: _small(each.image, self._width_px)
+            for name, each in translations
+            if each.image is not None
+        }
 
 
 class EvenImages:
@@ -125,10 +133,10 @@ class _EvenSample:
         return [self._kept[int(i)] for i in np.linspace(0, len(self._kept) - 1, count).round()]
 
 
-def _small(image: RgbImage) -> RgbImage:
+def _small(image: RgbImage, width_px: int = WIDTH_PX) -> RgbImage:
     height, width = image.shape[:2]
-    if width <= WIDTH_PX:
+    if width <= width_px:
         copy: RgbImage = image.copy()
         return copy
-    size = (WIDTH_PX, max(1, round(height * WIDTH_PX / width)))
+    size = (width_px, max(1, round(height * width_px / width)))
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from sim2real_ros.data import Skipped
 from sim2real_ros.errors import DataError
 from sim2real_ros.evaluation.engine.findings import Findings
-from sim2real_ros.evaluation.engine.frame_set import FrameSet
 from sim2real_ros.evaluation.engine.looking import Looker, SeenFrame
+from sim2real_ros.evaluation.frames.frame_set import FrameSet
 
 ProgressCallback = Callable[[str, int, int | None], None]
 
@@ -35,29 +35,35 @@ def read_all(
         Warnings.
 
     Raises:
-        DataError: No frame of the set could be read.
+        DataError: No frame of the set could be read, or no candidate has any translation.
     """
     done = 0
     for done, seen in enumerate(looker, 1):
-        for each, translation, looked in zip(
-            findings, seen.loaded.translations, seen.looked, strict=True
+        for each, translation, looked, problems in zip(
+            findings, seen.loaded.translations, seen.looked, seen.problems, strict=True
         ):
-            if translation.problem:
-                each.add_problem(seen.loaded.sim.name, translation.problem)
+            for problem in (*translation.problems, *problems):
+                each.add_problem(seen.loaded.sim.name, problem)
+            if translation.note:
+                each.add_note(translation.note)
             each.add(seen.loaded.sim.name, looked)
             for key, row in translation.features.items():
                 each.statistics[key].add(row)
+        for problem in seen.loaded.problems:
+            findings[0].add_problem(seen.loaded.sim.name, problem)
         look(seen)
         progress(what, done, frames.count)
-    by_name = {each.name: each for each in findings}
-    for name, frame, reason in looker.problems:
-        by_name[name].add_problem(frame, reason)
     if not done:
         reasons = '; '.join(str(each.reason) for each in looker.skipped[:_SHOWN_SKIPPED])
         raise DataError(
             f'No {what} frame of {str(frames.path)!r} could be read: {reasons or "it has none"}.'
         )
-    return [_skipped_text(what, looker.skipped)] if looker.skipped else []
+    warnings = [_skipped_text(what, looker.skipped)] if looker.skipped else []
+    without = [each for each in findings if not each.judged]
+    told = [f'{each.name}: no frame has a translation ({each.problems[0]})' for each in without]
+    if without and len(without) == len(findings) - 1:
+        raise DataError(f'There is nothing to judge: {"; ".join(told)}.')
+    return [*warnings, *told]
 
 
 def _skipped_text(what: str, skipped: Sequence[Skipped]) -> str:

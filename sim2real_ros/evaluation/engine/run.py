@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sim2real_ros.errors import Sim2RealError
 from sim2real_ros.evaluation.artefacts.mask_fit import mask_fit_warning
 from sim2real_ros.evaluation.engine.candidates import (
     REAL_NAME,
@@ -13,8 +14,8 @@ from sim2real_ros.evaluation.engine.candidates import (
     Untranslated,
     open_candidates,
 )
+from sim2real_ros.evaluation.engine.details import with_details_marked
 from sim2real_ros.evaluation.engine.findings import Findings
-from sim2real_ros.evaluation.engine.frame_set import Belongings, FrameSet
 from sim2real_ros.evaluation.engine.input_domains import domain_measures
 from sim2real_ros.evaluation.engine.looking import Looker, SeenFrame
 from sim2real_ros.evaluation.engine.measure_table import (
@@ -28,6 +29,7 @@ from sim2real_ros.evaluation.engine.protocol import protocol_of
 from sim2real_ros.evaluation.engine.reading import ProgressCallback, read_all
 from sim2real_ros.evaluation.engine.set_values import SetValues
 from sim2real_ros.evaluation.frame import RgbImage
+from sim2real_ros.evaluation.frames.frame_set import Belongings, FrameSet
 from sim2real_ros.evaluation.gap.result_gaps import with_gap_group
 from sim2real_ros.evaluation.perception.pose_file import load_poses
 from sim2real_ros.evaluation.results import EvaluationResults, Role, known_groups
@@ -52,9 +54,7 @@ def evaluate(
     Raises:
         Sim2RealError: A source, model or description cannot be used; or no frame could be read.
     """
-    evaluation = Evaluation(options)
-    with one_opencv_thread():
-        return evaluation.run(progress or (lambda *_: None))
+    return Evaluation(options).run(progress or (lambda *_: None))
 
 
 class Evaluation:
@@ -94,6 +94,11 @@ class Evaluation:
         Raises:
             DataError: No frame of a source could be read.
         """
+        # Frames are spread over threads already.
+        with one_opencv_thread():
+            return self._run(progress)
+
+    def _run(self, progress: ProgressCallback) -> EvaluationResults:
         self._set_values.read_training_frames(progress)
         real, real_images = self._judge_real(progress)
         found, pictures = self._judge_sim(progress)
@@ -103,25 +108,49 @@ class Evaluation:
         self.is_incomplete |= any(each.problems for each in columns)
         fit = mask_fit_warning(columns[0].values)
         notes = [f'{each.name}: {note}' for each in self.candidates for note in each.notes]
+        notes += [f'{each.name}: {note}' for each in found for note in each.notes]
+        notes += self._unmatched()
         judged = [each.name for each in self.candidates[1:]] or [SIM_NAME]
-        distances, *others = self._set_values.groups
-        groups = (distances, *(each.quantity_group() for each in self._groups), *others)
+        distances, memorising = self._set_values.groups
+        *asked, inputs = (each.quantity_group() for each in self._groups)
+        groups = map(with_details_marked, (distances, *asked, memorising, inputs))
         results = EvaluationResults(
             f'Evaluation of {", ".join(judged)}',
             known_groups(groups, columns),
             columns,
-            protocol_of(self.options, columns, self._set_values.networks),
+            protocol_of(self.options, columns, self._set_values),
             (*([fit] if fit else ()), *self._set_values.warnings, *self._warnings, *notes),
             pictures.rows(real_images, REAL_NAME),
         )
         return with_gap_group(results)
 
+    def _unmatched(self) -> list[str]:
+        """Tell what was given and belongs to no frame."""
+        options, sim, real = self.options, self._sim, self._real
+        given = (
+            (options.masks, sim.matched_masks, 'mask', 'simulated'),
+            (options.targets, sim.matched_targets, 'target', 'simulated'),
+            (options.real_masks, real.matched_masks if real else 0, 'mask', 'real'),
+            (options.object_ids, sim.matched_masks, 'mask', 'simulated'),
+        )
+        return [
+            f'no {what} belongs to any of the {whose} frames: they must be named like the frames, '
+            'or <stamp in ns>.png'
+            for wanted, matched, what, whose in given
+            if wanted and not matched
+        ]
+
     def _repeat(self, found: Sequence[Findings], pictures: PictureCollector) -> None:
         """Translate a few frames twice, by every model."""
         for candidate, findings in zip(self.candidates, found, strict=True):
-            if isinstance(candidate, ModelCandidate) and pictures.sim_images:
+            if not isinstance(candidate, ModelCandidate) or not pictures.sim_images:
+                continue
+            try:
                 value = determinism_value(candidate.pool.translate, pictures.sim_images)
-                findings.values[REPEAT_DIFFERENCE.key] = value
+            except Sim2RealError as error:
+                findings.add_problem('of the sample', f'translated twice: {error}')
+                continue
+            findings.values[REPEAT_DIFFERENCE.key] = value
 
     def _frame_set(self, path: Path, topic: str | None, belongings: Belongings) -> FrameSet:
         return FrameSet(
@@ -150,7 +179,9 @@ class Evaluation:
             for number, each in enumerate(self.candidates)
         ]
         pictures = PictureCollector(
-            [each.name for each in self.candidates], watched_quantities(self._groups)
+            [each.name for each in self.candidates],
+            watched_quantities(self._groups),
+            self.options.picture_width_px,
         )
         looker = self._looker(self._sim, self.candidates)
         self._read(SIM_NAME, self._sim, looker, findings, pictures.look, progress)

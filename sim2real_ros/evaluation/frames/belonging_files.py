@@ -1,6 +1,7 @@
 """BelongingFiles: find the file of a folder that belongs to a frame, by name or by stamp."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from sim2real_ros.data.folder_source import image_files
@@ -16,12 +17,14 @@ class BelongingFiles:
     Args:
         folder: Searched at any depth.
         what: For errors: ``masks``.
+        frames: Names of the frames, where they are known: of two that are called alike in
+            different folders, none takes a file by its name alone.
 
     Raises:
         DataError: There is no such folder, or no image in it.
     """
 
-    def __init__(self, folder: Path, what: str) -> None:
+    def __init__(self, folder: Path, what: str, frames: Iterable[str] = ()) -> None:
         """Index the files."""
         if not folder.is_dir():
             raise DataError(f'{str(folder)!r} is no folder; expected the folder of the {what}.')
@@ -34,7 +37,12 @@ class BelongingFiles:
         for file in files:
             self._by_path[file.relative_to(folder).with_suffix('').as_posix()] = file
             by_name[file.stem].append(file)
-        self._by_name = {name: found[0] for name, found in by_name.items() if len(found) == 1}
+        namesakes = Counter(PurePosixPath(name).stem for name in frames)
+        self._by_name = {
+            name: found[0]
+            for name, found in by_name.items()
+            if len(found) == 1 and namesakes[name] <= 1
+        }
 
     def find(self, name: str, stamp_ns: int = 0) -> Path | None:
         """Return the file of a frame, None where there is none or several may be it.

@@ -1,8 +1,9 @@
 """FrameSet: the frames of a folder, bag or video with what belongs to each, read once in order."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from sim2real_ros.data import Skipped, open_source
 from sim2real_ros.data.dataset.drive_order import sort_key
@@ -10,10 +11,13 @@ from sim2real_ros.data.dataset.label_files import label_files_of
 from sim2real_ros.data.dataset.listing import ListedImage, list_images
 from sim2real_ros.data.folder_source import FolderSource, read_rgb
 from sim2real_ros.errors import DataError, ImageError
-from sim2real_ros.evaluation.engine.belonging_files import BelongingFiles
-from sim2real_ros.evaluation.engine.mask_file import read_mask, resize_mask
-from sim2real_ros.evaluation.frame import LanePose, RgbImage, SimFrame
+from sim2real_ros.evaluation.frame import IdImage, LanePose, RgbImage, SimFrame
+from sim2real_ros.evaluation.frames.belonging_files import BelongingFiles
+from sim2real_ros.evaluation.frames.mask_file import Size, read_mask, resize_mask
+from sim2real_ros.evaluation.perception.pose_file import pose_of_frame
 from sim2real_ros.image import resize
+
+T = TypeVar('T')
 
 BLOCK = 8
 """Frames that follow each other in an even sample, so that it has neighbours in time too."""
@@ -68,6 +72,8 @@ class FrameSet:
         listed: The files in the order of their drives; () for bags and videos.
         notes: What was guessed.
         skipped: What could not be read, after ``pending`` has come to its end.
+        matched_masks: Frames for which a mask was found so far.
+        matched_targets: Frames for which a target was found so far.
 
     Raises:
         DataError: There is nothing to read.
@@ -94,10 +100,13 @@ class FrameSet:
             self.listed, self.notes = tuple(ordered), listing.notes
             self.skipped = [Skipped(each.where, each.reason) for each in listing.omissions]
         belongings = belongings or Belongings()
-        self._masks = BelongingFiles(belongings.masks, 'masks') if belongings.masks else None
-        self._targets = (
-            BelongingFiles(belongings.targets, 'targets') if belongings.targets else None
-        )
+        names = [image.name for image in self.listed]
+        self._masks = self._targets = None
+        if belongings.masks:
+            self._masks = BelongingFiles(belongings.masks, 'masks', names)
+        if belongings.targets:
+            self._targets = BelongingFiles(belongings.targets, 'targets', names)
+        self.matched_masks = self.matched_targets = 0
         self._poses = belongings.poses or {}
 
     @property
@@ -119,29 +128,49 @@ class FrameSet:
                 taken += 1
                 yield frame
 
-    def load(self, frame: PendingFrame) -> SimFrame:
+    def load(self, frame: PendingFrame) -> tuple[SimFrame, tuple[str, ...]]:
         """Read a frame and what belongs to it; thread-safe.
 
+        Returns:
+            The frame; and why its mask or target is missing though there is a file.
+
         Raises:
-            DataError: The image, its mask or its target cannot be read, or they do not fit.
+            DataError: The image cannot be read.
         """
         image = frame.image if frame.image is not None else _read(frame)
-        original = image.shape[:2]
+        original = (image.shape[1], image.shape[0])
         if self._size:
             image = resize(image, self._size)
         size = (image.shape[1], image.shape[0])
-        mask_path, target_path = self._mask_path(frame), None
-        if self._targets:
-            target_path = self._targets.find(frame.name, frame.stamp_ns)
-        return SimFrame(
+        problems: list[str] = []
+        mask = _attempt(problems, lambda: self._mask(frame, original, size))
+        target = _attempt(problems, lambda: self._target(frame, original, size))
+        pose = pose_of_frame(self._poses, frame.name, frame.stamp_ns)
+        loaded = SimFrame(
             frame.name,
             image,
             frame.stamp_ns,
             frame.drive,
-            None if mask_path is None else resize_mask(read_mask(mask_path), original, size),
-            None if target_path is None else _fitting(read_rgb(target_path), size, target_path),
-            self._poses.get(frame.name, self._poses.get(frame.stamp_ns)),
+            mask,
+            target,
+            pose,
+            original_size=original,
         )
+        return loaded, tuple(problems)
+
+    def _mask(self, frame: PendingFrame, original: Size, size: Size) -> IdImage | None:
+        path = self._mask_path(frame)
+        if path is None:
+            return None
+        self.matched_masks += 1
+        return resize_mask(read_mask(path), original, size)
+
+    def _target(self, frame: PendingFrame, original: Size, size: Size) -> RgbImage | None:
+        path = self._targets.find(frame.name, frame.stamp_ns) if self._targets else None
+        if path is None:
+            return None
+        self.matched_targets += 1
+        return _fitting(read_rgb(path), original, size, path)
 
     def _mask_path(self, frame: PendingFrame) -> Path | None:
         if self._masks:
@@ -157,8 +186,11 @@ class FrameSet:
 
     def _pending_stream(self) -> Iterator[PendingFrame]:
         drive = self.path.name
+        has_stamps = self._source.info().kind == 'bag'
         for number, frame in enumerate(self._source):
-            name = frame.name or (str(frame.stamp_ns) if frame.stamp_ns else f'{number:06d}')
+            # As `sim2real translate --frames` names the frames of a video.
+            numbered = f'frame_{number:08d}'
+            name = frame.name or (str(frame.stamp_ns) if has_stamps else numbered)
             yield PendingFrame(name, frame.stamp_ns, drive, None, frame.image)
         self.skipped += self._source.skipped
 
@@ -177,17 +209,25 @@ def _read(frame: PendingFrame) -> RgbImage:
     return read_rgb(frame.listed.path)
 
 
-def _fitting(image: RgbImage, size: tuple[int, int], path: Path) -> RgbImage:
-    """Bring an image to a size of the same aspect ratio.
+def _attempt(problems: list[str], read: Callable[[], T | None]) -> T | None:
+    try:
+        return read()
+    except DataError as error:
+        problems.append(str(error))
+        return None
+
+
+def _fitting(image: RgbImage, original: Size, size: Size, path: Path) -> RgbImage:
+    """Bring an image to the size that the frame of its shape was brought to.
 
     Raises:
         DataError: The aspect ratio differs by more than 2 %.
     """
     width, height = image.shape[1], image.shape[0]
-    if abs(width * size[1] - height * size[0]) > 0.02 * width * size[1]:
+    if abs(width * original[1] - height * original[0]) > 0.02 * width * original[1]:
         raise DataError(
-            f'{str(path)!r} has {width}x{height} pixels, its frame {size[0]}x{size[1]}: expected '
-            'the same aspect ratio'
+            f'{str(path)!r} has {width}x{height} pixels, its frame {original[0]}x{original[1]}: '
+            'expected the same aspect ratio'
         )
     try:
         return resize(image, size)

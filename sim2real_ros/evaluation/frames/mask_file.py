@@ -11,6 +11,9 @@ from sim2real_ros.image.palette_png import decode_ids
 
 MAX_MASK_BYTES = 2**26
 
+Size = tuple[int, int]
+"""(width, height)."""
+
 
 def read_mask(path: Path) -> IdImage:
     """Read a mask as uint8 (H, W) ids; those of a palette PNG are its indices.
@@ -31,21 +34,21 @@ def read_mask(path: Path) -> IdImage:
     return ids.astype(np.uint8, copy=False)
 
 
-def resize_mask(mask: IdImage, original: tuple[int, int], size: tuple[int, int]) -> IdImage:
+def resize_mask(mask: IdImage, original: Size, size: Size) -> IdImage:
     """Bring a mask to the size that its image was brought to.
 
     Args:
         mask: uint8 (H, W).
-        original: (height, width) of the image as it was read.
+        original: (width, height) of the image as it was read.
         size: Wanted (width, height).
 
     Raises:
         DataError: Mask and image differ in aspect ratio, so they do not belong together.
     """
     height, width = mask.shape
-    if abs(width * original[0] - height * original[1]) > 0.02 * width * original[0]:
+    if abs(width * original[1] - height * original[0]) > 0.02 * width * original[1]:
         raise DataError(
-            f'the mask has {width}x{height} pixels, its image {original[1]}x{original[0]}: '
+            f'the mask has {width}x{height} pixels, its image {original[0]}x{original[1]}: '
             'expected the same aspect ratio'
         )
     if (width, height) == size:

@@ -7,8 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.evaluation.bootstrap import Statistic
-from sim2real_ros.evaluation.gap.resampling import resample_counts, value_with_interval
+from sim2real_ros.evaluation.bootstrap import Statistic, resample_counts, value_with_interval
 from sim2real_ros.evaluation.quantity import Better, Value
 
 Samples = npt.NDArray[np.float64]

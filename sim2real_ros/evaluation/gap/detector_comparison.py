@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sim2real_ros.errors import DataError, ImageError
+from sim2real_ros.evaluation.bootstrap import resample_counts
 from sim2real_ros.evaluation.gap.closing import gap_of_samples
 from sim2real_ros.evaluation.gap.comparison import (
     ComparedScore,
     Comparison,
     notes_about_images,
 )
-from sim2real_ros.evaluation.gap.resampling import resample_counts
 from sim2real_ros.evaluation.perception.detection_matching import match_image
 from sim2real_ros.evaluation.perception.detection_precision import (
     PooledDetections,

@@ -6,9 +6,8 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from sim2real_ros.evaluation.bootstrap import RESAMPLES
-from sim2real_ros.evaluation.gap.closing import gap_closed, gap_of_samples
-from sim2real_ros.evaluation.gap.resampling import resampled_means
+from sim2real_ros.evaluation.bootstrap import RESAMPLES, interval, resampled_means
+from sim2real_ros.evaluation.gap.closing import gap_of_samples
 from sim2real_ros.evaluation.quantity import Quantity, Value
 from sim2real_ros.evaluation.results import (
     CandidateResults,
@@ -19,6 +18,10 @@ from sim2real_ros.evaluation.results import (
 
 PREFIX = 'gap_closed_'
 
+GROUPS_WITH_A_GAP = ('distribution', 'perception')
+
+_GROUPS_BEFORE = ('distribution', 'perception')
+
 _NORMAL_95 = 1.959964
 """Half of a 95 % interval in standard errors."""
 
@@ -28,7 +31,10 @@ Samples = npt.NDArray[np.float64]
 
 
 def with_gap_group(results: EvaluationResults) -> EvaluationResults:
-    """Return results with a last group: the gaps closed; the same results where there is none."""
+    """Return results with a further group; the same results where no gap was measured.
+
+    The group stands behind the last one that says how real images look, or what perception sees.
+    """
     values = gap_values(results)
     if not any(values.values()):
         return results
@@ -36,34 +42,51 @@ def with_gap_group(results: EvaluationResults) -> EvaluationResults:
         replace(each, values={**each.values, **values.get(each.name, {})})
         for each in results.candidates
     )
-    return replace(results, candidates=candidates, groups=(*results.groups, gap_group(results)))
+    groups = list(results.groups)
+    before = [place for place, each in enumerate(groups) if each.key in _GROUPS_BEFORE]
+    groups.insert(max(before, default=len(groups) - 1) + 1, _group(results, values))
+    return replace(results, candidates=candidates, groups=tuple(groups))
 
 
 def gap_group(results: EvaluationResults) -> QuantityGroup:
     """Return the quantities that belong to ``gap_values``, in the order of the results."""
-    found = {key for values in gap_values(results).values() for key in values}
+    return _group(results, gap_values(results))
+
+
+def _group(results: EvaluationResults, values: Mapping[str, Mapping[str, Value]]) -> QuantityGroup:
+    found = {key for each in values.values() for key in each}
     quantities = [gap_quantity(each) for each in _quantities(results)]
     return QuantityGroup(
         'gap',
         'How much of the gap is closed?',
         'For each number that simulated, translated and real frames have: the share of the '
-        'difference between simulated and real that the translation takes away. It says nothing '
-        'about numbers in which the two do not differ measurably; these are left out.',
+        'difference between simulated and real that the translation takes away. Left out are '
+        'numbers in which the two do not differ measurably, and those whose error is unknown.',
         tuple(each for each in quantities if each.key in found),
     )
 
 
 def gap_quantity(quantity: Quantity) -> Quantity:
     """Describe the share of the gap closed in a quantity."""
+    has_good_side = quantity.better != 'neither'
+    beyond = (
+        'above 1 = better than real frames.'
+        if has_good_side
+        else 'it cannot be more than 1, for going beyond real frames leads away from them again.'
+    )
     return Quantity(
         f'{PREFIX}{quantity.key}',
         f'Gap closed: {quantity.title}',
-        'neither' if quantity.better == 'neither' else 'higher',
+        'higher',
         f'Share of the difference between simulated and real frames in "{quantity.title}" that '
         'the translation takes away: 0 = none, 1 = like real frames, below 0 = farther away than '
-        'without translation, above 1 = beyond real frames.',
-        source='(candidate - sim) / (real - sim)',
+        f'without translation; {beyond}',
+        limits=(None, None if has_good_side else 1.0),
+        source='(candidate - sim) / (real - sim)'
+        if has_good_side
+        else '1 - |candidate - real| / |sim - real|',
         decimals=2,
+        is_detail=quantity.is_detail,
     )
 
 
@@ -74,7 +97,8 @@ def gap_values(results: EvaluationResults) -> dict[str, dict[str, Value]]:
     in pairs, real frames independently. Else the numbers are drawn from normal distributions of
     their standard errors (or of the width of their intervals), independently of each other; sim
     and candidate are compared with the same real images, so that this interval is rather too
-    wide. A number without either counts as exact.
+    wide. Nothing is said where the noise of one of the three is unknown. That holds for Fréchet
+    distances, too, which moreover depend on the numbers of images.
 
     Args:
         results: With one column of the role sim and one of the role real; else nothing is found.
@@ -112,17 +136,27 @@ def _share(triple: list[Samples | None], count: int, quantity: Quantity) -> Valu
     known = [each for each in triple if each is not None]
     if len(known) < 3:
         return None
-    if all(np.ptp(each) == 0 for each in known):  # nothing is known of their noise
-        share = gap_closed(*(float(each[0]) for each in known), better=quantity.better)
-        return None if np.isnan(share) else Value(share, count)
     sim, translated, real = known
+    if quantity.better == 'neither':
+        # As near to real as sim is, is 0; beyond real is as far away as short of it.
+        sim, translated, real = -np.abs(sim - real), -np.abs(translated - real), 0 * real
+        if _is_noise(known[0] - known[2]):
+            return None
+        return gap_of_samples(sim, translated, real, count, better='higher').share
     return gap_of_samples(sim, translated, real, count, better=quantity.better).share
 
 
+def _is_noise(differences: Samples) -> bool:
+    """Tell whether a difference, and what it was in samples, may as well be 0."""
+    ends = interval(differences[1:])
+    return ends is None or ends[0] <= 0 <= ends[1]
+
+
 def _column_samples(column: CandidateResults, keys: list[str], seed: int) -> Mapping[str, Samples]:
-    """Return the value and what it may have been, (1 + RESAMPLES,) by key."""
+    """Return the value and what it may have been, (1 + RESAMPLES,) by key, where that is known."""
     values = {key: column.values[key] for key in keys if key in column.values}
     means = [key for key, value in values.items() if _is_mean(column.per_frame.get(key), value)]
+    values = {key: each for key, each in values.items() if key in means or _has_noise(each)}
     samples = {}
     if means:
         drawn = resampled_means(np.column_stack([column.per_frame[key] for key in means]),
@@ -146,9 +180,13 @@ def _is_mean(frames: npt.NDArray[np.float64] | None, value: Value) -> bool:
 def _std_error(value: Value) -> float:
     if value.std_error is not None:
         return value.std_error
-    if value.low is not None and value.high is not None:
-        return max(0.0, value.high - value.low) / (2 * _NORMAL_95)
-    return 0.0
+    assert value.low is not None
+    assert value.high is not None
+    return max(0.0, value.high - value.low) / (2 * _NORMAL_95)
+
+
+def _has_noise(value: Value) -> bool:
+    return value.std_error is not None or (value.low is not None and value.high is not None)
 
 
 def _count(key: str, *columns: CandidateResults) -> int:
@@ -160,4 +198,6 @@ def _first(results: EvaluationResults, role: Role) -> CandidateResults | None:
 
 
 def _quantities(results: EvaluationResults) -> list[Quantity]:
-    return [quantity for group in results.groups for quantity in group.quantities]
+    """Choose those whose gap means something: defects and motion have none to real frames."""
+    groups = [group for group in results.groups if group.key in GROUPS_WITH_A_GAP]
+    return [quantity for group in groups for quantity in group.quantities]

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from sim2real_ros.errors import DataError
+from sim2real_ros.evaluation.bootstrap import resampled_means
 from sim2real_ros.evaluation.gap.closing import gap_of_samples
 from sim2real_ros.evaluation.gap.comparison import (
     ComparedScore,
     Comparison,
     notes_about_images,
 )
-from sim2real_ros.evaluation.gap.resampling import resampled_means
 from sim2real_ros.evaluation.quantity import Better
 
 MAX_FILE_BYTES = 64 * 2**20

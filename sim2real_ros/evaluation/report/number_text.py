@@ -9,13 +9,17 @@ _LARGE = 1e6
 
 
 def number_text(number: float, decimals: int) -> str:
-    """Write a number with so many decimals; three digits where these would show only zeros."""
+    """Write a number with so many decimals, and further ones where these show only zeros.
+
+    What is below a thousandth of the last decimal is rounding, and written as 0.
+    """
     if abs(number) >= _LARGE:
         return f'{number:.3g}'
-    text = f'{number:.{max(decimals, 0)}f}'
-    if float(text) == 0:
-        return f'{number:.3g}' if number else f'{0:.{max(decimals, 0)}f}'
-    return text
+    decimals = max(decimals, 0)
+    text = f'{number:.{decimals}f}'
+    if float(text) != 0:
+        return text
+    return f'{0:.{decimals}f}' if abs(number) < 10 ** (-decimals - 3) else f'{number:.2g}'
 
 
 def signed_text(number: float, decimals: int) -> str:

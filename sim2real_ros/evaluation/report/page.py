@@ -34,6 +34,9 @@ from sim2real_ros.image import resize
 from sim2real_ros.image.encode_file import encode_file
 
 PICTURE_SIDE_PX = 320
+OPEN_ROWS = 6
+"""Rows of pictures that are shown at once; the others are behind a click."""
+
 JPEG_QUALITY = 85
 
 # Inside <script> a browser looks for "</script" and "<!--" before it looks at JSON.
@@ -77,6 +80,8 @@ def report_page(results: EvaluationResults) -> bytes:
         groups=groups,
         pictures=[_picture_row(row, columns) for row in results.pictures],
         arrows=ARROWS,
+        open_rows=OPEN_ROWS,
+        details=sum(row.quantity.is_detail for section in sections for row in section.rows),
         style=_template_text('page_style.html'),
         script=script,
         plotly=plotly,
@@ -132,6 +137,8 @@ def _cell(cell: Cell, quantity: Quantity) -> dict[str, Any]:
     difference = ''
     if cell.difference is not None:
         difference = signed_text(cell.difference, quantity.decimals)
+        if not float(difference):
+            difference = 'same'
     return {
         'number': _typeset(number_text(cell.value.value, quantity.decimals)),
         'spread': _typeset(_spread(cell.value, quantity)),

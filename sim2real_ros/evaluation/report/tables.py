@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from sim2real_ros.evaluation.quantity import Quantity
 from sim2real_ros.evaluation.report.comparison import Cell, Row, Section, compare
@@ -58,7 +59,8 @@ def markdown_table(results: EvaluationResults) -> str:
 def text_table(results: EvaluationResults) -> str:
     """Write the table for a terminal, no line wider than ``TABLE_COLUMNS``.
 
-    Where the candidates do not fit side by side, the table goes on below for those that follow.
+    Details are left out; the other tables have them. Where the candidates do not fit side by
+    side, the table goes on below for those that follow.
 
     Args:
         results: Names in it are shortened, and what would act on a terminal is written out.
@@ -66,7 +68,7 @@ def text_table(results: EvaluationResults) -> str:
     Returns:
         Lines with a newline at the end; a sentence where nothing was measured.
     """
-    sections = compare(results)
+    sections, details = _without_details(compare(results))
     if not sections:
         return 'Nothing was measured.\n'
     columns = [
@@ -81,7 +83,20 @@ def text_table(results: EvaluationResults) -> str:
             cells = [title + ' ' * (width - text_width(title)), *(c[number] for c in chosen)]
             lines.append(_GAP.join(cells).rstrip())
         lines.append('')
+    if details:
+        lines += [f'{details} quantities that only explain others are in the files.', '']
     return '\n'.join([*lines, _TEXT_LEGEND, ''])
+
+
+def _without_details(sections: Sequence[Section]) -> tuple[list[Section], int]:
+    """Return what decides, and the number of rows that were left out."""
+    rows = [[row for row in each.rows if not row.quantity.is_detail] for each in sections]
+    kept = [
+        replace(section, rows=tuple(some))
+        for section, some in zip(sections, rows, strict=True)
+        if some
+    ]
+    return kept, sum(len(each.rows) for each in sections) - sum(map(len, rows))
 
 
 def _row_title(quantity: Quantity) -> str:

@@ -5,9 +5,10 @@ import pytest
 
 from sim2real_ros.errors import ConfigError, DataError, ModelError
 from sim2real_ros.evaluation.engine.candidates import ModelOptions, open_candidates
-from sim2real_ros.evaluation.engine.frame_set import FrameSet
+from sim2real_ros.evaluation.frames.frame_set import FrameSet
 from sim2real_ros.image.encode_file import encode_file
 from sim2real_ros.translation import TranslateOptions, translate
+from sim2real_ros.translation.model_pool import ModelPool
 
 DEMO = Path(__file__).parents[3] / 'tools' / 'demo' / 'drive'
 OPTIONS = ModelOptions(jobs=1)
@@ -27,7 +28,7 @@ def sim(tmp_path):
 def images_of(candidate, frames):
     found = []
     for pending in frames.pending():
-        image = frames.load(pending).image
+        image = frames.load(pending)[0].image
         found.append(candidate.translated(candidate.fetch(pending), image))
     return found
 
@@ -35,7 +36,7 @@ def images_of(candidate, frames):
 def test_the_untranslated_frames_are_always_the_first_candidate(sim):
     (only,) = open_candidates([], sim, None, OPTIONS)
     assert only.name == 'sim'
-    frames = [sim.load(each).image for each in sim.pending()]
+    frames = [sim.load(each)[0].image for each in sim.pending()]
     for found, image in zip(images_of(only, sim), frames, strict=True):
         np.testing.assert_array_equal(found, image)
 
@@ -44,7 +45,7 @@ def test_a_model_translates_the_frames(sim):
     _, shipped = open_candidates(['colour_transfer_duckietown'], sim, None, OPTIONS)
     assert shipped.name == 'colour_transfer_duckietown'
     assert 'reinhard' in shipped.description
-    original = [sim.load(each).image for each in sim.pending()]
+    original = [sim.load(each)[0].image for each in sim.pending()]
     for found, image in zip(images_of(shipped, sim), original, strict=True):
         assert found.shape == image.shape
         assert np.abs(found.astype(int) - image).mean() > 2
@@ -88,7 +89,7 @@ def test_a_translated_bag_is_matched_by_stamp(tmp_path):
     out = tmp_path / 'drive_real'
     translate(DEMO, out, TranslateOptions('identity', jobs=1))
     _, bag = open_candidates([f'bag={out}'], frames, None, OPTIONS)
-    originals = [frames.load(each).image for each in frames.pending()]
+    originals = [frames.load(each)[0].image for each in frames.pending()]
     for found, image in zip(images_of(bag, frames), originals, strict=True):
         np.testing.assert_array_equal(found, image)
 
@@ -116,3 +117,20 @@ def test_what_does_not_exist_is_named(sim):
         open_candidates(['no_such_model'], sim, None, OPTIONS)
     with pytest.raises(ModelError, match=r'no_such\.onnx'):
         open_candidates(['no_such.onnx'], sim, None, OPTIONS)
+
+
+@pytest.mark.parametrize(
+    ('models', 'jobs', 'each'), [(1, 2, 2), (2, 2, 1), (4, 2, 1), (2, 5, 3), (0, 2, None)]
+)
+def test_models_share_the_sessions(sim, monkeypatch, models, jobs, each):
+    asked = []
+    load = ModelPool.load
+
+    def counted(model, options):
+        asked.append(options.jobs)
+        return load(model, options)
+
+    monkeypatch.setattr(ModelPool, 'load', counted)
+    named = [f'{number}=colour_transfer_duckietown' for number in range(models)]
+    open_candidates([*named, str(sim.path)], sim, None, ModelOptions(jobs=jobs))
+    assert asked == [each] * models

@@ -22,7 +22,7 @@ def seen(number, size=(24, 32), **values):
     image = np.full((*size, 3), number, np.uint8)
     sim = SimFrame(f'frame {number}', image)
     translations = [Translation(image), Translation(image * 2)]
-    return SeenFrame(LoadedFrame(sim, translations), [[None], [Observation(values)]])
+    return SeenFrame(LoadedFrame(sim, translations), [[None], [Observation(values)]], [[], []])
 
 
 @pytest.mark.parametrize('count', [1, 3, 6, 7, 12, 13, 100, 127])
@@ -86,6 +86,7 @@ def test_a_failed_translation_leaves_its_place_empty():
     failed = SeenFrame(
         LoadedFrame(frame.loaded.sim, [frame.loaded.translations[0], Translation(None, 'no')]),
         [[None], None],
+        [[], []],
     )
     collector = PictureCollector(['sim', 'model'], [SCORE])
     collector.look(failed)

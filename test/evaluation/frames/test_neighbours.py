@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from sim2real_ros.evaluation.engine.neighbours import MAX_GAP_NS, NeighbourRule
 from sim2real_ros.evaluation.frame import SimFrame
+from sim2real_ros.evaluation.frames.neighbours import MAX_GAP_NS, NeighbourRule
 
 SECOND = 10**9
 

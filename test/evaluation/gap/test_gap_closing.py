@@ -4,18 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sim2real_ros.errors import DataError
-from sim2real_ros.evaluation.bootstrap import bootstrap_mean, bootstrap_statistic
+from sim2real_ros.evaluation.bootstrap import (
+    bootstrap_mean,
+    bootstrap_statistic,
+    interval,
+    resample_counts,
+    resampled_means,
+    value_with_interval,
+)
 from sim2real_ros.evaluation.gap.closing import (
     gap_closed,
     gap_closed_interval,
     gap_of_samples,
     mean_of,
-)
-from sim2real_ros.evaluation.gap.resampling import (
-    interval,
-    resample_counts,
-    resampled_means,
-    value_with_interval,
 )
 
 

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -28,7 +29,7 @@ def column(name, role, frames=None, values=None, **arrays):
 
 
 def results(*columns, quantities=(BRIGHTNESS, KID, F1)):
-    group = QuantityGroup('all', 'All', '', tuple(quantities))
+    group = QuantityGroup('perception', 'All', '', tuple(quantities))
     return EvaluationResults('test', (group,), tuple(columns), {})
 
 
@@ -80,13 +81,49 @@ def test_a_value_that_is_no_mean_of_its_frames_is_not_resampled():
     assert value.high - value.low < 0.02
 
 
-def test_numbers_without_noise_give_a_share_without_an_interval():
-    exact = {
-        'sim': {'f1': Value(0.2, 10)},
-        'cut': {'f1': Value(0.5, 10)},
-        'real': {'f1': Value(0.8, 8)},
+def test_nothing_is_said_where_the_noise_is_unknown():
+    values = {
+        'sim': {'f1': Value(0.2, 10, std_error=0.01)},
+        'cut': {'f1': Value(0.5, 10, std_error=0.01)},
+        'real': {'f1': Value(0.8, 8, std_error=0.01)},
     }
-    assert gap_values(three(**exact))['cut']['gap_closed_f1'] == Value(pytest.approx(0.5), 8)
+    assert gap_values(three(**values))['cut']['gap_closed_f1'].value == pytest.approx(0.5)
+    for name in values:
+        (known,) = values[name].values()
+        unknown = {**values, name: {'f1': Value(known.value, known.count)}}
+        assert 'gap_closed_f1' not in gap_values(three(**unknown))['cut'], name
+
+
+@pytest.mark.parametrize(
+    ('level', 'share'), [(120, 1), (110, 0.75), (130, 0.75), (160, 0), (200, -1), (40, -1)]
+)
+def test_to_go_beyond_real_frames_is_to_leave_them_where_no_side_is_better(level, share):
+    value = gap_values(three(level))['cut']['gap_closed_brightness_levels']
+    assert value.value == pytest.approx(share, abs=0.06)
+    assert value.low <= value.value <= value.high <= 1
+
+
+def test_a_number_without_a_good_side_has_no_gap_within_noise():
+    near = results(
+        column('sim', 'sim', brightness_levels=per_frame(120, 100, 0)),
+        column('cut', 'candidate', brightness_levels=per_frame(90, 100, 1)),
+        column('real', 'real', brightness_levels=per_frame(120.3, 70, 2)),
+    )
+    assert gap_values(near) == {'cut': {}}
+
+
+def test_the_group_follows_those_that_it_draws_from():
+    base = three()
+    groups = [
+        dataclasses.replace(base.groups[0], key=key, quantities=quantities)
+        for key, quantities in (
+            ('distribution', (KID,)),
+            ('perception', (BRIGHTNESS,)),
+            ('structure', (F1,)),
+        )
+    ]
+    full = with_gap_group(dataclasses.replace(base, groups=tuple(groups)))
+    assert [each.key for each in full.groups] == ['distribution', 'perception', 'gap', 'structure']
 
 
 @pytest.mark.parametrize(
@@ -146,7 +183,7 @@ def test_the_group_says_what_the_numbers_are_and_is_written():
     group = full.groups[-1]
     assert group == gap_group(three())
     assert [each.key for each in group.quantities] == ['gap_closed_brightness_levels']
-    assert group.quantities[0].better == 'neither'
+    assert (group.quantities[0].better, group.quantities[0].limits[1]) == ('higher', 1)
     by_name = {each.name: each for each in full.candidates}
     assert 'gap_closed_brightness_levels' in by_name['cut'].values
     assert 'kid' in by_name['cut'].values
@@ -157,7 +194,8 @@ def test_the_group_says_what_the_numbers_are_and_is_written():
 
 
 def test_the_same_results_give_the_same_values():
-    exact = {'sim': {'kid': Value(0.1, 9, std_error=0.01)}, 'cut': {'kid': Value(0.05, 9)},
+    exact = {'sim': {'kid': Value(0.1, 9, std_error=0.01)},
+             'cut': {'kid': Value(0.05, 9, std_error=0.01)},
              'real': {'kid': Value(0.02, 9, low=0.01, high=0.03)}}  # fmt: skip
     assert gap_values(three(**exact)) == gap_values(three(**exact))
 
@@ -178,8 +216,8 @@ def test_the_width_of_an_interval_stands_for_its_standard_error():
     found = gap_values(
         three(
             sim={'f1': Value(0.2, 50, low=0.2 - 0.0196, high=0.2 + 0.0196)},
-            cut={'f1': Value(0.2, 50)},
-            real={'f1': Value(0.8, 50)},
+            cut={'f1': Value(0.2, 50, std_error=0.0)},
+            real={'f1': Value(0.8, 50, std_error=0.0)},
         )
     )
     value = found['cut']['gap_closed_f1']

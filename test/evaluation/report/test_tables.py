@@ -54,6 +54,28 @@ def test_text_table():
     assert table.endswith('told apart from it.\n')
 
 
+def with_detail(results, key):
+    groups = [
+        dataclasses.replace(
+            group,
+            quantities=tuple(
+                dataclasses.replace(each, is_detail=each.key == key) for each in group.quantities
+            ),
+        )
+        for group in results.groups
+    ]
+    return dataclasses.replace(results, groups=tuple(groups))
+
+
+def test_details_are_in_the_file_alone():
+    results = with_detail(example_results(frames=5), 'ssim')
+    assert 'SSIM' not in text_table(results)
+    assert 'Edge F1' in text_table(results)
+    assert '1 quantities that only explain others' in text_table(results)
+    assert 'SSIM' in markdown_table(results)
+    assert 'only explain' not in text_table(example_results(frames=5))
+
+
 def test_text_table_wraps_many_candidates():
     results = many_candidates(example_results(frames=5))
     lines = text_table(results).splitlines()
