@@ -24,6 +24,7 @@ from sim2real_ros.evaluation.perception.detection_truth import DetectionTruth
 from sim2real_ros.evaluation.perception.detector_onnx import OnnxDetector
 from sim2real_ros.evaluation.perception.lane_measures import lane_measures
 from sim2real_ros.evaluation.perception.lane_perception import load_lane_perception
+from sim2real_ros.evaluation.perception.lane_pull import LanePull
 from sim2real_ros.evaluation.perception.shipped import perception_file
 from sim2real_ros.evaluation.quantity import Quantity
 from sim2real_ros.evaluation.results import QuantityGroup
@@ -49,6 +50,7 @@ _COMPARISONS = (
     ObjectFates,
     LabelsAgainstSim,
     DetectionAgreement,
+    LanePull,
     OutputDiversity,
     FrozenOutput,
     ColourInversion,
