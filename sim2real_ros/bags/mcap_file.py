@@ -98,6 +98,9 @@ class McapFile(ChunkedFile):
         length = max(min(head.data_bytes, end - offset), 0)
         if not complete and part.end <= self.size:
             self.problems.add(f'the chunk at byte {part.begin} is shorter than it claims')
+        if not head.data_bytes and offset < end:
+            # Zeros in its head look like an empty chunk without a checksum.
+            self.problems.add(f'the chunk at byte {part.begin} claims to be empty and is not')
         return Span(
             offset, length, head.compression, head.size, head.crc, head.start_ns, head.end_ns,
             complete=complete,

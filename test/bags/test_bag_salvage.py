@@ -164,6 +164,21 @@ def test_zeroed_sectors_cost_what_was_in_them(variant, begin, length, originals,
     assert len(found) == 45 or problems or MCAP_FILES.get(variant, {}).get('use_chunking') is False
 
 
+@pytest.mark.parametrize('variant', ['mcap-zstd', 'mcap-lz4', 'mcap-plain'])
+def test_a_chunk_whose_head_was_zeroed_is_missed(variant, originals, tmp_path):
+    content = bytearray(data_file(originals[variant]).read_bytes())
+    # Record 6: kind, length; then start, end, size, checksum, compression, length of the data.
+    begin = next(i for i in range(8, len(content)) if content[i] == 6 and 0 < content[i + 1])
+    while int.from_bytes(content[begin + 1 : begin + 9], 'little') > len(content):
+        begin = content.index(6, begin + 1)
+    content[begin + 9 + 16 : begin + 9 + 16 + 28] = bytes(28)
+    path = tmp_path / 'zeroed.mcap'
+    path.write_bytes(content)
+    found, problems = salvage(path)
+    assert len(found) < 45
+    assert problems
+
+
 @few
 @given(content=st.binary(max_size=400), variant=st.sampled_from(VARIANTS))
 def test_garbage_behind_a_right_beginning(content, variant, originals, tmp_path):
