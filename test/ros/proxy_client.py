@@ -53,6 +53,24 @@ class OneWayError(NoAnswerError):
     """
 
 
+def answer_to_stranger(service_type, name, request):
+    """Call a service as a participant that nobody has met before; None without an answer."""
+    context = rclpy.Context()
+    rclpy.init(args=[], context=context)
+    try:
+        node = rclpy.create_node('stranger', context=context)
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(node)
+        client = node.create_client(service_type, name)
+        if not client.wait_for_service(ANSWER_S):
+            return None
+        future = client.call_async(request)
+        executor.spin_until_future_complete(future, ANSWER_S)
+        return future.result() if future.done() else None
+    finally:
+        rclpy.shutdown(context=context)
+
+
 class ProxyClient:
     """A node in the test's own process, spun by a thread."""
 
@@ -123,20 +141,23 @@ class ProxyClient:
         """Call a service, each time as a new client, until there is an answer.
 
         A server that does not know the client's end of the answers yet throws the answer away,
-        and where two participants meet at a bad moment it never gets to know it.
+        and where two participants meet at a bad moment it never gets to know it. So all but the
+        first attempt are made by a participant of their own.
         """
+        request = request or service_type.Request()
+        service_client = self.node.create_client(service_type, name)
+        self.wait(service_client.service_is_ready, f'service {name}', program)
+        future = service_client.call_async(request)
+        done = threading.Event()
+        future.add_done_callback(lambda _: done.set())
+        answered = done.wait(ANSWER_S)
+        self.node.destroy_client(service_client)
         end = time.monotonic() + PATIENCE_S
-        while time.monotonic() < end:
-            service_client = self.node.create_client(service_type, name)
-            self.wait(service_client.service_is_ready, f'service {name}', program)
-            future = service_client.call_async(request or service_type.Request())
-            done = threading.Event()
-            future.add_done_callback(lambda _, done=done: done.set())
-            answered = done.wait(ANSWER_S)
-            self.node.destroy_client(service_client)
-            if answered:
-                return future.result()
-        return self.give_up(f'No answer from {name}', program)
+        while not answered and time.monotonic() < end:
+            answer = answer_to_stranger(service_type, name, request)
+            if answer is not None:
+                return answer
+        return future.result() if answered else self.give_up(f'No answer from {name}', program)
 
     def give_up(self, what, program):
         """Tell a node that hangs from two processes that did not find each other.
