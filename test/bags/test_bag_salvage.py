@@ -168,7 +168,7 @@ def test_zeroed_sectors_cost_what_was_in_them(variant, begin, length, originals,
 def test_a_chunk_whose_head_was_zeroed_is_missed(variant, originals, tmp_path):
     content = bytearray(data_file(originals[variant]).read_bytes())
     # Record 6: kind, length; then start, end, size, checksum, compression, length of the data.
-    begin = next(i for i in range(8, len(content)) if content[i] == 6 and 0 < content[i + 1])
+    begin = next(i for i in range(8, len(content)) if content[i] == 6 and content[i + 1] > 0)
     while int.from_bytes(content[begin + 1 : begin + 9], 'little') > len(content):
         begin = content.index(6, begin + 1)
     content[begin + 9 + 16 : begin + 9 + 16 + 28] = bytes(28)
