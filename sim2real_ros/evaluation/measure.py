@@ -14,7 +14,7 @@ from sim2real_ros.evaluation.quantity import Quantity, Value
 
 Need = Literal['translation', 'mask', 'previous', 'target', 'pose']
 """What a frame must have for a measure to say something about it; ``translation`` means that it
-compares an image with what it was made from, so that real frames have none."""
+compares an image with what it was made from, so that real and untranslated frames have none."""
 
 
 @dataclass(frozen=True)

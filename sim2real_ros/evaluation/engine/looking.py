@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from sim2real_ros.data import Skipped
 from sim2real_ros.errors import DataError, Sim2RealError
-from sim2real_ros.evaluation.engine.candidates import Candidate, Token
+from sim2real_ros.evaluation.engine.candidates import Candidate, Token, Untranslated
 from sim2real_ros.evaluation.engine.failures import attempt
 from sim2real_ros.evaluation.engine.findings import Looked
 from sim2real_ros.evaluation.features.extractor import FeatureExtractor
@@ -77,7 +77,7 @@ class Looker:
         candidates: What to judge.
         measures: What to ask, for each candidate.
         extractors: Networks that describe images.
-        is_real: Whether the frames were made from nothing and stand for themselves.
+        is_real: Whether no frame counts as following another one.
         jobs: Number of threads.
 
     Attributes:
@@ -156,26 +156,29 @@ class Looker:
         loaded, before = item
         looked: list[Looked | None] = []
         problems: list[list[str]] = [[] for _ in self._candidates]
-        columns = zip(self._measures, loaded.translations, strict=True)
-        for number, (measures, each) in enumerate(columns):
+        columns = zip(self._candidates, self._measures, loaded.translations, strict=True)
+        for number, (candidate, measures, each) in enumerate(columns):
             if each.image is None:
                 looked.append(None)
                 continue
             earlier = before.translations[number].image if before else None
             previous = Previous(before.sim, earlier) if before and earlier is not None else None
             frame = EvaluatedFrame(loaded.sim, each.image, previous)
-            looked.append([self._ask(measure, frame, problems[number]) for measure in measures])
+            met = _met(frame, is_translated=not isinstance(candidate, Untranslated))
+            looked.append(
+                [
+                    _ask(measure, frame, problems[number]) if measure.needs <= met else None
+                    for measure in measures
+                ]
+            )
         return SeenFrame(loaded, looked, problems)
 
-    def _ask(
-        self, measure: Measure, frame: EvaluatedFrame, problems: list[str]
-    ) -> Observation | None:
-        if not measure.needs <= _met(frame, is_real=self._is_real):
-            return None
-        seen, problem = attempt(type(measure).__name__, lambda: measure.of_frame(frame))
-        if problem:
-            problems.append(problem)
-        return seen
+
+def _ask(measure: Measure, frame: EvaluatedFrame, problems: list[str]) -> Observation | None:
+    seen, problem = attempt(type(measure).__name__, lambda: measure.of_frame(frame))
+    if problem:
+        problems.append(problem)
+    return seen
 
 
 def _fetched(candidate: Candidate, frame: PendingFrame) -> Token | DataError:
@@ -185,9 +188,11 @@ def _fetched(candidate: Candidate, frame: PendingFrame) -> Token | DataError:
         return error
 
 
-def _met(frame: EvaluatedFrame, *, is_real: bool) -> set[Need]:
+def _met(frame: EvaluatedFrame, *, is_translated: bool) -> set[Need]:
     found: dict[Need, bool] = {
-        'translation': not is_real,
+        # Untranslated frames are not compared with themselves: the answers are known, and would
+        # look as if something had been won.
+        'translation': is_translated,
         'mask': frame.sim.mask is not None,
         'previous': frame.previous is not None,
         'target': frame.sim.target is not None,

@@ -24,7 +24,6 @@ from sim2real_ros.evaluation.perception.detection_truth import DetectionTruth
 from sim2real_ros.evaluation.perception.detector_onnx import OnnxDetector
 from sim2real_ros.evaluation.perception.lane_measures import lane_measures
 from sim2real_ros.evaluation.perception.lane_perception import load_lane_perception
-from sim2real_ros.evaluation.perception.lane_pull import LanePull
 from sim2real_ros.evaluation.perception.shipped import perception_file
 from sim2real_ros.evaluation.quantity import Quantity
 from sim2real_ros.evaluation.results import QuantityGroup
@@ -32,7 +31,7 @@ from sim2real_ros.evaluation.structure.block_displacement import BlockDisplaceme
 from sim2real_ros.evaluation.structure.edge_agreement import EdgeAgreement
 from sim2real_ros.evaluation.structure.gradient_correlation import GradientCorrelation
 from sim2real_ros.evaluation.structure.keypoint_matches import KeypointMatches
-from sim2real_ros.evaluation.structure.label_preservation import LabelsAgainstSim, label_measures
+from sim2real_ros.evaluation.structure.label_preservation import label_measures
 from sim2real_ros.evaluation.structure.objects import ObjectFates
 from sim2real_ros.evaluation.structure.onnx_segmenter import OnnxSegmenter
 from sim2real_ros.evaluation.structure.segmenter_trial import try_segmenter
@@ -40,23 +39,6 @@ from sim2real_ros.evaluation.temporal.determinism import REPEAT_DIFFERENCE
 from sim2real_ros.evaluation.temporal.flicker import Flicker
 from sim2real_ros.evaluation.temporal.warp_error import WarpError
 from sim2real_ros.labels import read_labels
-
-# They compare a translation with the frame that it was made from, and nothing else.
-_COMPARISONS = (
-    EdgeAgreement,
-    GradientCorrelation,
-    BlockDisplacement,
-    KeypointMatches,
-    ObjectFates,
-    LabelsAgainstSim,
-    DetectionAgreement,
-    LanePull,
-    OutputDiversity,
-    FrozenOutput,
-    ColourInversion,
-    BorderStripes,
-    Flicker,
-)
 
 
 @dataclass(frozen=True)
@@ -88,16 +70,9 @@ class MeasureGroup:
 
 
 def measures_of(groups: Iterable[MeasureGroup], candidate: str) -> list[Measure]:
-    """Return everything that is asked about one candidate.
-
-    The untranslated frames are not compared with themselves: the answers are known, and would
-    look as if something had been won.
-    """
+    """Return everything that is asked about one candidate."""
     return [
-        measure
-        for group in groups
-        for measure in (*group.measures, *group.own.get(candidate, ()))
-        if candidate != SIM_NAME or not isinstance(measure, _COMPARISONS)
+        measure for group in groups for measure in (*group.measures, *group.own.get(candidate, ()))
     ]
 
 

@@ -61,7 +61,7 @@ class WarpError(Measure):
     """Moves the output before by the flow of the input and compares."""
 
     quantities = (SQUARED, LEVELS, RATIO)
-    needs: frozenset[Need] = frozenset({'translation', 'previous'})
+    needs: frozenset[Need] = frozenset({'previous'})
 
     def of_frame(self, frame: EvaluatedFrame) -> Observation:
         """Say nothing where too little of the frame can be followed."""

@@ -186,8 +186,9 @@ def test_real_frames_have_no_neighbours_and_no_originals(tmp_path):
 
     (real,), _ = read(folder, [Untranslated()], Neighbour(), Compared(), is_real=True)
     assert real.values == {}
-    (sim,), _ = read(folder, [Untranslated()], Neighbour(), Compared())
-    assert set(sim.values) == {'before', 'level'}
+    (sim, inverse), _ = read(folder, [Untranslated(), Inverse()], Neighbour(), Compared())
+    assert set(sim.values) == {'before'}
+    assert set(inverse.values) == {'before', 'level'}
 
 
 @pytest.mark.parametrize('jobs', [1, 2])
