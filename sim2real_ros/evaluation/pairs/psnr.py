@@ -8,7 +8,7 @@ from sim2real_ros.evaluation.pairs.target_image import target_of
 from sim2real_ros.evaluation.quantity import Quantity
 
 MAX_PSNR_DB = 100.0
-"""Of equal images, whose true value is infinite; the same cap as in training."""
+"""Of equal images, whose true value is infinite."""
 
 PSNR_DB = Quantity(
     key='psnr_db',

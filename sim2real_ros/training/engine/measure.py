@@ -13,6 +13,7 @@ from torch.nn import functional
 from sim2real_ros.errors import ModelError, TrainingError
 from sim2real_ros.evaluation.artefacts.diversity import SMALL_SIDE_PX, diversity
 from sim2real_ros.evaluation.distribution.kernel_distance import kernel_distance
+from sim2real_ros.evaluation.pairs.psnr import psnr_db
 from sim2real_ros.training.engine.features import FeatureExtractor, Features
 
 Images = Sequence[npt.NDArray[np.uint8]]
@@ -20,9 +21,6 @@ Autocast = Callable[[], AbstractContextManager[None]]
 
 WATCHED_IMAGES = 32
 """Frames for a look at the diversity alone, which shall cost little."""
-
-_MAX_PSNR_DB = 100.0
-"""Of an exact copy, whose true value is infinite."""
 
 _UNEQUAL = 'psnr leaves out held-out pairs whose images differ in size'
 
@@ -153,7 +151,7 @@ class Measurement:
         """Yield dB for each image that has a partner of its size; uint8 (N, 3, H, W)."""
         for ours, theirs in zip(translated.permute(0, 2, 3, 1).cpu().numpy(), real, strict=True):
             if ours.shape == theirs.shape:
-                yield _decibels(ours, theirs)
+                yield psnr_db(ours, theirs)
             elif _UNEQUAL not in self.notes:
                 self.notes.append(_UNEQUAL)
 
@@ -223,11 +221,6 @@ def _small(images: torch.Tensor) -> npt.NDArray[np.float32]:
     small = functional.interpolate(images.float(), (SMALL_SIDE_PX, SMALL_SIDE_PX), mode='area')
     copies: npt.NDArray[np.float32] = small.permute(0, 2, 3, 1).cpu().numpy()
     return copies
-
-
-def _decibels(ours: npt.NDArray[np.uint8], theirs: npt.NDArray[np.uint8]) -> float:
-    error = float(np.square(ours.astype(np.float64) - theirs).mean())
-    return min(_MAX_PSNR_DB, float(10 * np.log10(255**2 / max(error, 1e-12))))
 
 
 @contextmanager
