@@ -15,6 +15,7 @@ from sim2real_ros.evaluation.features.extractor import FeatureExtractor
 from sim2real_ros.evaluation.frame import EvaluatedFrame, Previous, RgbImage, SimFrame
 from sim2real_ros.evaluation.frames.frame_set import FrameSet, PendingFrame
 from sim2real_ros.evaluation.frames.neighbours import NeighbourRule
+from sim2real_ros.evaluation.frames.shape import have_same_shape
 from sim2real_ros.evaluation.measure import Measure, Need, Observation
 from sim2real_ros.files import ordered_map
 from sim2real_ros.image import resize
@@ -216,7 +217,7 @@ def _of_size_of(sim: SimFrame, image: RgbImage) -> tuple[RgbImage, str]:
         f'translations of {width}x{height} pixels were resized to their frames of '
         f'{wanted_width}x{wanted_height}'
     )
-    if abs(width * original_height - height * original_width) > 0.02 * width * original_height:
+    if not have_same_shape((width, height), sim.original_size):
         raise DataError(
             f'the translation has {width}x{height} pixels, its frame '
             f'{original_width}x{original_height}: expected the same aspect ratio'

@@ -13,7 +13,8 @@ from sim2real_ros.data.folder_source import FolderSource, read_rgb
 from sim2real_ros.errors import DataError, ImageError
 from sim2real_ros.evaluation.frame import IdImage, LanePose, RgbImage, SimFrame
 from sim2real_ros.evaluation.frames.belonging_files import BelongingFiles
-from sim2real_ros.evaluation.frames.mask_file import Size, read_mask, resize_mask
+from sim2real_ros.evaluation.frames.mask_file import read_mask, resize_mask
+from sim2real_ros.evaluation.frames.shape import Size, have_same_shape
 from sim2real_ros.evaluation.perception.pose_file import pose_of_frame
 from sim2real_ros.image import resize
 
@@ -224,7 +225,7 @@ def _fitting(image: RgbImage, original: Size, size: Size, path: Path) -> RgbImag
         DataError: The aspect ratio differs by more than 2 %.
     """
     width, height = image.shape[1], image.shape[0]
-    if abs(width * original[1] - height * original[0]) > 0.02 * width * original[1]:
+    if not have_same_shape((width, height), original):
         raise DataError(
             f'{str(path)!r} has {width}x{height} pixels, its frame {original[0]}x{original[1]}: '
             'expected the same aspect ratio'

@@ -7,12 +7,10 @@ import numpy as np
 
 from sim2real_ros.errors import DataError, ImageError
 from sim2real_ros.evaluation.frame import IdImage
+from sim2real_ros.evaluation.frames.shape import Size, have_same_shape
 from sim2real_ros.image.palette_png import decode_ids
 
 MAX_MASK_BYTES = 2**26
-
-Size = tuple[int, int]
-"""(width, height)."""
 
 
 def read_mask(path: Path) -> IdImage:
@@ -46,7 +44,7 @@ def resize_mask(mask: IdImage, original: Size, size: Size) -> IdImage:
         DataError: Mask and image differ in aspect ratio, so they do not belong together.
     """
     height, width = mask.shape
-    if abs(width * original[1] - height * original[0]) > 0.02 * width * original[1]:
+    if not have_same_shape((width, height), original):
         raise DataError(
             f'the mask has {width}x{height} pixels, its image {original[0]}x{original[1]}: '
             'expected the same aspect ratio'
