@@ -7,6 +7,7 @@ import numpy as np
 from sim2real_ros.errors import BackendError, ImageError
 from sim2real_ros.image import resize
 from sim2real_ros.runtime.backends import Backend, BackendOptions, create_backend
+from sim2real_ros.runtime.frame_context import ALONE, FrameContext
 from sim2real_ros.runtime.model_file import ModelFile, open_model
 from sim2real_ros.runtime.pixel_format import RgbImage, from_tensor, to_tensor
 
@@ -62,6 +63,7 @@ class Translator:
         backend: str = 'auto',
         provider: str = 'auto',
         threads: int = 0,
+        precision: str = 'auto',
         size: Size | None = None,
     ) -> 'Translator':
         """Open a model file and load it into a runtime.
@@ -71,6 +73,7 @@ class Translator:
             backend: 'auto' or a key of BACKENDS.
             provider: One of PROVIDERS.
             threads: CPU threads of the runtime; 0 = its own choice.
+            precision: One of PRECISIONS.
             size: (width, height) to run a dynamic model at; None = each image's own size.
 
         Raises:
@@ -78,7 +81,7 @@ class Translator:
             BackendError: The runtime is missing or refuses the model.
         """
         model = open_model(path)
-        loaded = create_backend(backend, model, BackendOptions(provider, threads))
+        loaded = create_backend(backend, model, BackendOptions(provider, threads, precision))
         return cls(model, loaded, size)
 
     def model_size(self, image_size: Size) -> Size:
@@ -101,12 +104,15 @@ class Translator:
         width, height = self._size or size or DEFAULT_WARM_UP_SIZE
         self.translate(np.full((height, width, 3), 127, np.uint8))
 
-    def translate(self, rgb: RgbImage, out: RgbImage | None = None) -> RgbImage:
+    def translate(
+        self, rgb: RgbImage, out: RgbImage | None = None, context: FrameContext = ALONE
+    ) -> RgbImage:
         """Translate one image.
 
         Args:
             rgb: uint8 (H, W, 3), RGB, 0..255; may be strided.
             out: uint8 (H, W, 3) to write into, or None for a new array. Must not overlap ``rgb``.
+            context: Of the frame; what the model has no use for is ignored.
 
         Returns:
             uint8 (H, W, 3), RGB, 0..255, of the size of ``rgb``: ``out`` where it was given.
@@ -115,14 +121,17 @@ class Translator:
             ImageError: ``rgb`` is no such image, or ``out`` no place for the result.
             BackendError: The runtime failed, or the model returned no image.
         """
-        return self._translate(rgb, _size_of(rgb), out)
+        return self._translate(rgb, _size_of(rgb), out, context)
 
-    def translate_at_model_size(self, rgb: RgbImage, out: RgbImage | None = None) -> RgbImage:
+    def translate_at_model_size(
+        self, rgb: RgbImage, out: RgbImage | None = None, context: FrameContext = ALONE
+    ) -> RgbImage:
         """Translate one image without resizing the result back.
 
         Args:
             rgb: uint8 (H, W, 3), RGB.
             out: uint8 array of the model's size to write into, or None.
+            context: As in ``translate``.
 
         Returns:
             uint8 (H', W', 3), RGB, where (W', H') is ``model_size`` of the image.
@@ -131,18 +140,20 @@ class Translator:
             ImageError: As in ``translate``.
             BackendError: As in ``translate``.
         """
-        return self._translate(rgb, self.model_size(_size_of(rgb)), out)
+        return self._translate(rgb, self.model_size(_size_of(rgb)), out, context)
 
-    def _translate(self, rgb: RgbImage, size: Size, out: RgbImage | None) -> RgbImage:
+    def _translate(
+        self, rgb: RgbImage, size: Size, out: RgbImage | None, context: FrameContext
+    ) -> RgbImage:
         model_size = self.model_size(_size_of(rgb))
         if out is not None:
             _check_out(out, size)
         # Returns the image itself where it has the size, and refuses what is no image.
         tensor = to_tensor(resize(rgb, model_size), self.model.card)
         if size == model_size and out is not None and self._can_write_into(out, model_size):
-            self.backend.run(tensor, out[np.newaxis])
+            self.backend.run(tensor, out[np.newaxis], context)
             return out
-        result = from_tensor(self.backend.run(tensor, None), self.model.card)
+        result = from_tensor(self.backend.run(tensor, None, context), self.model.card)
         self._note_size(model_size, _size_of(result))
         return resize(result, size, out=out)
 

@@ -5,7 +5,12 @@ import importlib.util
 from typing import cast
 
 from sim2real_ros.errors import BackendError
-from sim2real_ros.runtime.backends.backend import PROVIDERS, Backend, BackendOptions
+from sim2real_ros.runtime.backends.backend import (
+    PRECISIONS,
+    PROVIDERS,
+    Backend,
+    BackendOptions,
+)
 from sim2real_ros.runtime.model_file import ModelFile
 
 BACKENDS: dict[str, str] = {
@@ -14,7 +19,7 @@ BACKENDS: dict[str, str] = {
 }
 """Back end name -> ``module:class``. The name is also that of the package it needs."""
 
-__all__ = ['BACKENDS', 'PROVIDERS', 'Backend', 'BackendOptions', 'create_backend']
+__all__ = ['BACKENDS', 'PRECISIONS', 'PROVIDERS', 'Backend', 'BackendOptions', 'create_backend']
 
 
 def create_backend(name: str, model: ModelFile, options: BackendOptions) -> Backend:
@@ -31,6 +36,10 @@ def create_backend(name: str, model: ModelFile, options: BackendOptions) -> Back
     if options.provider not in PROVIDERS:
         raise BackendError(
             f'Unknown provider {options.provider!r}; expected {", ".join(PROVIDERS)}.'
+        )
+    if options.precision not in PRECISIONS:
+        raise BackendError(
+            f'Unknown precision {options.precision!r}; expected {", ".join(PRECISIONS)}.'
         )
     name = _first_installed() if name == 'auto' else name
     if name not in BACKENDS:

@@ -6,8 +6,13 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sim2real_ros.runtime.frame_context import ALONE, FrameContext
+
 PROVIDERS = ('auto', 'tensorrt', 'cuda', 'cpu')
 """What a user may ask for; 'auto' takes the fastest that the machine really has."""
+
+PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
+"""What a back end may compute in; 'auto' leaves it to the back end."""
 
 
 @dataclass(frozen=True)
@@ -17,10 +22,12 @@ class BackendOptions:
     Attributes:
         provider: One of PROVIDERS.
         threads: Threads of CPU inference; 0 leaves the choice to the runtime.
+        precision: One of PRECISIONS.
     """
 
     provider: str = 'auto'
     threads: int = 0
+    precision: str = 'auto'
 
 
 class Backend(Protocol):
@@ -36,13 +43,17 @@ class Backend(Protocol):
     """Why ``provider`` is not the one asked for; '' where it is."""
 
     def run(
-        self, image: NDArray[np.generic], out: NDArray[np.generic] | None
+        self,
+        image: NDArray[np.generic],
+        out: NDArray[np.generic] | None,
+        context: FrameContext = ALONE,
     ) -> NDArray[np.generic]:
         """Run the model on one batch.
 
         Args:
             image: C-contiguous, in the model's layout and dtype.
             out: C-contiguous array of the output's shape and dtype to write into, or None.
+            context: Of the frame; what the model has no use for is ignored.
 
         Returns:
             The output: ``out`` where it was given.

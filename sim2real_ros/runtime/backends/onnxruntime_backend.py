@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sim2real_ros.errors import BackendError
 from sim2real_ros.runtime.backends.backend import BackendOptions
 from sim2real_ros.runtime.extra_inputs import extra_input_arrays
+from sim2real_ros.runtime.frame_context import ALONE, DETAIL_STRENGTH, FrameContext
 from sim2real_ros.runtime.model_file import ModelFile
 
 _EXECUTION_PROVIDERS = {
@@ -45,9 +46,13 @@ class OnnxRuntimeBackend:
             self.fallback = _fallback_reason(expected)
 
     def run(
-        self, image: NDArray[np.generic], out: NDArray[np.generic] | None
+        self,
+        image: NDArray[np.generic],
+        out: NDArray[np.generic] | None,
+        context: FrameContext = ALONE,
     ) -> NDArray[np.generic]:
         """Run one batch; see Backend.run."""
+        self._set_detail_strength(context.detail_strength)
         try:
             if out is None:
                 feeds = {self._input: image, **self._extra}
@@ -57,6 +62,10 @@ class OnnxRuntimeBackend:
         except Exception as error:
             raise BackendError(f'ONNX Runtime failed: {_one_line(error)}') from error
         return out
+
+    def _set_detail_strength(self, strength: float) -> None:
+        if DETAIL_STRENGTH in self._extra:
+            self._extra[DETAIL_STRENGTH][...] = strength
 
     def _run_into(self, image: NDArray[np.generic], out: NDArray[np.generic]) -> None:
         binding = self._session.io_binding()

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sim2real_ros.errors import BackendError
 from sim2real_ros.runtime.backends.backend import BackendOptions
 from sim2real_ros.runtime.extra_inputs import extra_input_arrays
+from sim2real_ros.runtime.frame_context import ALONE, DETAIL_STRENGTH, FrameContext
 from sim2real_ros.runtime.model_file import ModelFile
 
 
@@ -23,11 +24,15 @@ class OpenVinoBackend:
         if options.threads > 0:
             settings['INFERENCE_NUM_THREADS'] = str(options.threads)
         extra = extra_input_arrays(model)
+        self._detail_strength: NDArray[np.generic] | None = None
         try:
             graph = ov.Core().read_model(model.content or str(model.path))
             self._request = ov.compile_model(graph, 'CPU', settings).create_infer_request()
             for name, value in extra.items():
-                self._request.set_tensor(name, ov.Tensor(value))
+                tensor = ov.Tensor(value)
+                self._request.set_tensor(name, tensor)
+                if name == DETAIL_STRENGTH:
+                    self._detail_strength = tensor.data
         except Exception as error:
             raise BackendError(
                 f'OpenVINO cannot load {str(model.path)!r}: {_one_line(error)}'
@@ -40,12 +45,17 @@ class OpenVinoBackend:
             self.fallback = f'the openvino backend runs on the CPU, not on {options.provider}'
 
     def run(
-        self, image: NDArray[np.generic], out: NDArray[np.generic] | None
+        self,
+        image: NDArray[np.generic],
+        out: NDArray[np.generic] | None,
+        context: FrameContext = ALONE,
     ) -> NDArray[np.generic]:
         """Run one batch; see Backend.run."""
         if not image.flags.writeable:
             # OpenVINO shares no memory that it may not write to, though it never does.
             image = image.copy()
+        if self._detail_strength is not None:
+            self._detail_strength[...] = context.detail_strength
         try:
             self._request.set_tensor(self._input, ov.Tensor(image, shared_memory=True))
             self._request.infer()
