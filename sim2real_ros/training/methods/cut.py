@@ -42,7 +42,8 @@ class CutConfig(TrainingConfig):
     Attributes:
         adversarial: Kind of adversarial loss.
         adversarial_weight: Of it, for the generator.
-        nce_weight: Of PatchNCE; higher keeps more of the source.
+        nce_weight: Of PatchNCE; higher keeps more of the source. 0 = a plain GAN, which saves
+            the time of it: for generators that cannot move an edge anyway.
         nce_identity: Whether real images, too, are "translated" and must keep their patches; half
             of ``nce_weight`` goes there.
         nce_layers: Modules of the generator whose features are compared; () = its usual ones.
@@ -107,7 +108,9 @@ class Cut(Method):
     the discriminator that has just moved. Where nothing in the generator is random and no batch
     norm mixes images, the features of the source come from the same pass as the translation.
 
-    Any generator that shows its inner features (``TappedGenerator``) will do.
+    Any generator that shows its inner features (``TappedGenerator``) will do. With ``nce_weight``
+    0 nothing is compared and real images are not translated: any generator will do, there are no
+    projection heads, and the other options of PatchNCE have no effect.
 
     Networks: ``generator``, ``sampler`` (projection heads), ``discriminator``.
     Optimisers: ``generator`` (heads included), ``discriminator``.
@@ -124,26 +127,24 @@ class Cut(Method):
         """
         self.config = config
         self.extra = ExtraLosses(config.extra_losses)
-        self._generator = _tapped_generator(config.generator)
-        self._layers = list(config.nce_layers or self._generator.feature_layers)
-        channels = self._generator.feature_channels(self._layers)
-        self._sampler = PatchSampler(channels, config.nce_width)
-        initialise(self._sampler, config.generator.initialisation)
+        self._generator = build_generator(config.generator)
+        self._encoder = _encoder(self._generator, config) if config.nce_weight else None
+        translators = {'generator': self._generator}
+        if self._encoder is not None:
+            self._layers = list(config.nce_layers or self._encoder.feature_layers)
+            channels = self._encoder.feature_channels(self._layers)
+            self._sampler = translators['sampler'] = PatchSampler(channels, config.nce_width)
+            initialise(self._sampler, config.generator.initialisation)
+            self._output_layer = _output_layer(self._encoder, self._layers)
         self._judge = build_discriminator(config.discriminator)
         self.networks = nn.ModuleDict(
-            {
-                'generator': self._generator,
-                'sampler': self._sampler,
-                'discriminator': self._judge,
-                **self.extra.networks,
-            }
+            {**translators, 'discriminator': self._judge, **self.extra.networks}
         )
         self.optimisers = {
-            'generator': self._adam([self._generator, self._sampler]),
+            'generator': self._adam(list(translators.values())),
             'discriminator': self._adam([self._judge], config.discriminator_optimiser),
             **self.extra.optimisers(config),
         }
-        self._output_layer = _output_layer(self._generator, self._layers)
 
     def generator(self) -> nn.Module:
         """Return the network from sim to real."""
@@ -169,17 +170,24 @@ class Cut(Method):
         detached = {name: loss.detach() for name, loss in wanted.items()}
         return {**losses, 'discriminator': judged.detach(), **detached}
 
+    @property
+    def _translates_real(self) -> bool:
+        return self.config.nce_identity and self._encoder is not None
+
     def _translate(self, batch: Batch) -> _Translation:
-        source = batch.sim
-        if self.config.nce_identity:
+        source, encoder = batch.sim, self._encoder
+        if self._translates_real:
             source = torch.cat([batch.sim, batch.real])
         mirrored = self.config.flip_equivariance and bool(torch.rand(()) < 0.5)
+        if encoder is None:
+            made = self._generator(source.flip(3) if mirrored else source)
+            return _Translation(made, [], mirrored)
         if mirrored or self._output_layer is None:
             made = self._generator(source.flip(3) if mirrored else source)
             with torch.no_grad():
-                keys = self._generator.encode(source, self._layers)
+                keys = encoder.encode(source, self._layers)
         else:
-            *keys, made = self._generator.encode(source, [*self._layers, self._output_layer])
+            *keys, made = encoder.encode(source, [*self._layers, self._output_layer])
         return _Translation(made, [key.detach() for key in keys], mirrored)
 
     def _as_judged(self, translation: _Translation, count: int) -> torch.Tensor:
@@ -206,8 +214,10 @@ class Cut(Method):
 
     def _nce_losses(self, translation: _Translation, count: int) -> Losses:
         """Compare each translation's patches with its source's, at the same places."""
+        if self._encoder is None:
+            return {}
         config, region = self.config, self.extra.region
-        features = self._generator.encode(translation.made, self._layers)
+        features = self._encoder.encode(translation.made, self._layers)
         if translation.mirrored:
             features = [each.flip(3) for each in features]
         places = _places_inside(region, translation.keys, config.nce_patches)
@@ -240,7 +250,7 @@ class Cut(Method):
     def pictures(self, batch: Batch) -> dict[str, torch.Tensor]:
         """Return sim and its translation, and real with its own, if that is trained."""
         columns = {'sim': batch.sim, 'translated': self._generator(batch.sim), 'real': batch.real}
-        if self.config.nce_identity:
+        if self._translates_real:
             columns['real as real'] = self._generator(batch.real)
         return columns
 
@@ -278,12 +288,12 @@ def _output_layer(generator: TappedGenerator, layers: Sequence[int]) -> int | No
     return None if last in layers else last
 
 
-def _tapped_generator(options: GeneratorOptions) -> TappedGenerator:
-    generator = build_generator(options)
+def _encoder(generator: nn.Module, config: CutConfig) -> TappedGenerator:
     if isinstance(generator, TappedGenerator):
         return generator
     raise ConfigError(
-        f'cut cannot use the generator {options.name!r}: PatchNCE compares features inside the '
-        "generator, and it shows none; set generator.name to 'resnet' or another one with "
-        "feature layers, or train this generator with the method 'cyclegan'."
+        f'cut cannot use the generator {config.generator.name!r}: PatchNCE compares features '
+        "inside the generator, and it shows none; set generator.name to 'resnet' or another one "
+        "with feature layers, train this generator with the method 'cyclegan', or set nce_weight "
+        'to 0, which leaves a plain GAN.'
     )

@@ -15,6 +15,7 @@ from sim2real_ros.training.networks.patch_discriminator import (
     PatchDiscriminator,
     PixelDiscriminator,
 )
+from sim2real_ros.training.networks.projected_discriminator import ProjectedDiscriminator
 from sim2real_ros.training.networks.refiner import Refiner
 from sim2real_ros.training.networks.resnet import ResnetGenerator
 from sim2real_ros.training.networks.unet import UnetGenerator
@@ -88,6 +89,11 @@ def _local(options: DiscriminatorOptions, channels: int) -> nn.Module:
     return LocalDiscriminator(options, channels)
 
 
+def _projected(options: DiscriminatorOptions, channels: int) -> nn.Module:
+    refuse_unused(options, 'layers', 'norm', 'downsampling')
+    return ProjectedDiscriminator(options, channels)
+
+
 GENERATORS: dict[str, Callable[[GeneratorOptions], nn.Module]] = {
     'resnet': _resnet,
     'unet': _unet,
@@ -107,6 +113,7 @@ DISCRIMINATORS: dict[str, Callable[[DiscriminatorOptions, int], nn.Module]] = {
     'pixel': _pixel,
     'multiscale': _multiscale,
     'local': _local,
+    'projected': _projected,
 }
 
 
@@ -141,13 +148,16 @@ def build_discriminator(options: DiscriminatorOptions, channels: int = 3) -> nn.
 
     Returns:
         A module from (N, channels, H, W) in -1..1 to logits: one map (N, 1, h, w), a list of them
-        from ``multiscale``, two channels (refined, real) from ``local``.
+        from ``multiscale`` and ``projected``, two channels (refined, real) from ``local``.
 
     Raises:
         ConfigError: There is no such discriminator, or an option does not suit it.
+        ModelError: The weights that ``projected`` rests on are not installed.
     """
     if options.name not in DISCRIMINATORS:
         raise _unknown('discriminator', options.name, list(DISCRIMINATORS))
+    if options.name != 'projected':
+        refuse_unused(options, 'augment')
     discriminator = DISCRIMINATORS[options.name](options, channels)
     initialise(discriminator, options.initialisation)
     return discriminator

@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from sim2real_ros.training.networks.spectral_convolution import SpectralConvolution
 from sim2real_ros.training.options import Initialisation
 
 BATCH_NORM_DEVIATION = 0.02
@@ -24,6 +25,8 @@ def initialise(module: nn.Module, options: Initialisation) -> None:
             _draw(part.weight, options)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
+            if isinstance(part, SpectralConvolution):
+                part.estimate_anew()
         elif isinstance(part, nn.BatchNorm2d):
             nn.init.normal_(part.weight, 1.0, BATCH_NORM_DEVIATION)
             nn.init.zeros_(part.bias)
