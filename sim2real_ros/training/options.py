@@ -78,9 +78,11 @@ class DiscriminatorOptions:
         name: A key of DISCRIMINATORS.
         filters: Number of channels after the first layer; 0 = as many as the network usually has.
         layers: Strided layers of ``patch``: 3 = a receptive field of 70x70 pixels.
-        scales: Image scales of ``multiscale``.
+        scales: Image scales of ``multiscale``; depths of ``projected``, 4 at most.
         norm: Normalisation between convolutions.
         downsampling: ``stride`` or ``blur`` (anti-aliased, CUT).
+        augment: Whether ``projected`` sees all images shifted and with a part hidden, against
+            learning few images by heart.
         initialisation: How weights start.
     """
 
@@ -90,6 +92,7 @@ class DiscriminatorOptions:
     scales: int = 3
     norm: Literal['instance', 'batch', 'none'] = 'instance'
     downsampling: Literal['stride', 'blur'] = 'stride'
+    augment: bool = False
     initialisation: Initialisation = field(default_factory=Initialisation)
 
     def __post_init__(self) -> None:
@@ -227,6 +230,10 @@ class ExtraLossOptions:
             mask of the simulated one (CyCADA); the segmenter learns from sim images and masks.
         semantic_classes: Number of class ids in the masks; 255 means "not labelled".
         gradient_weight: L1 distance between the edges of sim and translated, in luminance.
+        colour_weight: Where the simulator's thresholds see a line's colour, the robot's have to
+            see it in the translated image, and nowhere else.
+        sim_thresholds: File of the simulator's thresholds, or the name of one that is shipped.
+        real_thresholds: The same for the robot's.
         region_top: Share of the height, from the top, that no loss looks at; 0.5 = train on the
             lower half only.
         region_mask: PNG whose non-zero pixels the losses look at; '' = everywhere.
@@ -235,12 +242,16 @@ class ExtraLossOptions:
     semantic_weight: float = 0.0
     semantic_classes: int = 0
     gradient_weight: float = 0.0
+    colour_weight: float = 0.0
+    sim_thresholds: str = 'duckietown_sim'
+    real_thresholds: str = 'duckietown_real'
     region_top: float = 0.0
     region_mask: str = ''
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
-        if min(self.semantic_weight, self.gradient_weight) < 0 or not 0 <= self.region_top < 1:
+        weights = (self.semantic_weight, self.gradient_weight, self.colour_weight)
+        if min(weights) < 0 or not 0 <= self.region_top < 1:
             raise ValueError('weights must not be negative, region_top in 0 to below 1')
         if self.semantic_weight and self.semantic_classes < 2:
             raise ValueError('semantic_weight needs semantic_classes, the number of class ids')

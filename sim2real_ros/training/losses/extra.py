@@ -6,7 +6,14 @@ import torch
 from torch import nn
 from torch.optim import Adam, Optimizer
 
+from sim2real_ros.evaluation.colours.thresholds import load_thresholds
+from sim2real_ros.evaluation.perception.shipped import perception_file
 from sim2real_ros.training.batches.batch import Batch
+from sim2real_ros.training.losses.colour_consistency import (
+    ColourPair,
+    colour_consistency,
+    colour_pairs,
+)
 from sim2real_ros.training.losses.gradient_consistency import gradient_consistency
 from sim2real_ros.training.losses.region import Region
 from sim2real_ros.training.losses.semantic_consistency import (
@@ -40,7 +47,7 @@ class ExtraLosses:
         """Build what is switched on, on the CPU.
 
         Raises:
-            ConfigError: The region's mask cannot be used.
+            ConfigError: The region's mask or the thresholds cannot be used.
         """
         self.options = options
         self.region = Region(options)
@@ -50,6 +57,7 @@ class ExtraLosses:
             self._segmenter = Segmenter(options.semantic_classes)
             self.networks['segmenter'] = self._segmenter
         self._masks_are_checked = False
+        self._colours = _colours(options)
 
     def optimisers(self, config: TrainingConfig) -> dict[str, Optimizer]:
         """Return new optimisers of the networks, by the names that ``learn`` uses.
@@ -107,7 +115,17 @@ class ExtraLosses:
         if self.options.gradient_weight:
             edges = gradient_consistency(translated, sim, self.region)
             losses['gradient'] = self.options.gradient_weight * edges
+        if self._colours:
+            colour = colour_consistency(translated, sim, self._colours, self.region)
+            losses['colour'] = self.options.colour_weight * colour
         return losses
+
+
+def _colours(options: ExtraLossOptions) -> tuple[ColourPair, ...]:
+    if not options.colour_weight:
+        return ()
+    sim = load_thresholds(perception_file(options.sim_thresholds))
+    return colour_pairs(sim, load_thresholds(perception_file(options.real_thresholds)))
 
 
 def _judge(segmenter: Segmenter, translated: torch.Tensor) -> torch.Tensor:
