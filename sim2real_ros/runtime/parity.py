@@ -3,8 +3,9 @@
 Whatever writes a model file asks here first: the closed-form baselines and the trained networks.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -43,18 +44,24 @@ EXACT = Parity(max_levels=1, mean_levels=1.0)
 """What float32 has to keep: the two may round a value that lies between two levels differently."""
 
 
-def measure_parity(content: bytes, reference: Reference, images: Iterable[Image]) -> Parity:
+def measure_parity(
+    content: bytes,
+    reference: Reference,
+    images: Iterable[Image],
+    further: Mapping[str, npt.NDArray[np.generic]] = MappingProxyType({}),
+) -> Parity:
     """Run a model in ONNX Runtime on the CPU beside its reference.
 
     Args:
         content: An ONNX file that keeps the model contract.
         reference: Computes the same on uint8 RGB of shape (N, H, W, 3).
         images: What to compare on, uint8 (N, H, W, 3) RGB.
+        further: Values of the model's inputs besides the image, by name.
 
     Raises:
         ModelError: ONNX Runtime refuses the model, or the answer is not of the image's shape.
     """
-    run = _runner(content)
+    run = _runner(content, further)
     worst, total, count = 0, 0.0, 0
     for image in images:
         translated = run(image)
@@ -90,7 +97,9 @@ def check_parity(
         )
 
 
-def _runner(content: bytes) -> Callable[[Image], npt.NDArray[np.generic]]:
+def _runner(
+    content: bytes, further: Mapping[str, npt.NDArray[np.generic]]
+) -> Callable[[Image], npt.NDArray[np.generic]]:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     # ONNX Runtime has no common base class of its exceptions below Exception.
@@ -101,11 +110,12 @@ def _runner(content: bytes) -> Callable[[Image], npt.NDArray[np.generic]]:
     except Exception as error:
         reason = ' '.join(str(error).split())[:500]
         raise ModelError(f'Not written: ONNX Runtime cannot load the model: {reason}') from error
-    (source,), (result,) = session.get_inputs(), session.get_outputs()
+    (source,) = (each for each in session.get_inputs() if each.name not in further)
+    (result,) = session.get_outputs()
 
     def run(image: Image) -> npt.NDArray[np.generic]:
         try:
-            return np.asarray(session.run([result.name], {source.name: image})[0])
+            return np.asarray(session.run([result.name], {source.name: image, **further})[0])
         except Exception as error:
             reason = ' '.join(str(error).split())[:500]
             raise ModelError(

@@ -19,12 +19,15 @@ from torch import nn
 from sim2real_ros.card import ModelCard
 from sim2real_ros.errors import ModelError
 from sim2real_ros.files import sha256_of_bytes, write_atomically
+from sim2real_ros.runtime.frame_context import DETAIL_STRENGTH
 from sim2real_ros.runtime.model_path import check_writable
 from sim2real_ros.runtime.parity import Parity, check_parity, measure_parity
+from sim2real_ros.training.export.bilateral_contract import BilateralContract
 from sim2real_ros.training.export.half_precision import half_precision
 from sim2real_ros.training.export.operators import check_operators
 from sim2real_ros.training.export.parity_images import Size, parity_images
 from sim2real_ros.training.export.uint8_contract import Image, Uint8Contract, translate_in_torch
+from sim2real_ros.training.networks.bilateral_grid import BilateralGrid, BilateralGridDetail
 
 OPSET = 18
 FP16_TOLERANCE = Parity(max_levels=8, mean_levels=0.5)
@@ -91,9 +94,10 @@ def export_model(
     digest = weights_sha256(network)
     body = half_precision(network) if fp16 else network
     dtype = torch.float16 if fp16 else torch.float32
-    model = to_onnx(Uint8Contract(body, dtype, kept), size, multiple)
+    contract = contract_around(body, dtype, kept)
+    model = to_onnx(contract, size, multiple)
     check_operators(model)
-    parity = _measured(model, network, kept, parity_images(size, multiple))
+    parity = _measured(model, network, contract, parity_images(size, multiple))
     if fp16:
         check_parity(
             parity, FP16_TOLERANCE, 'Float16 is too coarse for these weights: leave it out.'
@@ -105,12 +109,22 @@ def export_model(
         size=size,
         size_multiple=1 if size else multiple,
         weights_sha256=digest,
+        extra_inputs={**card.extra_inputs, **contract.further_inputs},
         metrics={**card.metrics, **_parity_metrics(parity)},
     )
-    helper.set_model_props(model, card.to_metadata())
+    helper.set_model_props(model, {**card.to_metadata(), **contract.metadata()})
     content = model.SerializeToString()
     write_atomically(path, content)
     return ExportedModel(path, card, parity, sha256_of_bytes(content))
+
+
+def contract_around(
+    generator: nn.Module, dtype: torch.dtype, kept: npt.NDArray[np.bool_] | None
+) -> Uint8Contract:
+    """Wrap a generator in the contract that suits it; see Uint8Contract."""
+    if isinstance(generator, BilateralGrid):
+        return BilateralContract(generator, dtype, kept)
+    return Uint8Contract(generator, dtype, kept)
 
 
 def _parity_metrics(parity: Parity) -> dict[str, float]:
@@ -144,7 +158,7 @@ def weights_sha256(generator: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def to_onnx(contract: nn.Module, size: Size | None, multiple: int = 1) -> onnx.ModelProto:
+def to_onnx(contract: Uint8Contract, size: Size | None, multiple: int = 1) -> onnx.ModelProto:
     """Turn a module with the contract into an ONNX graph.
 
     Args:
@@ -161,16 +175,18 @@ def to_onnx(contract: nn.Module, size: Size | None, multiple: int = 1) -> onnx.M
     width, height = (-(-side // multiple) * multiple for side in (width, height))
     example = torch.zeros((1 if size else 2, height, width, 3), dtype=torch.uint8)
     free = torch.export.Dim.DYNAMIC
+    further = {n: torch.tensor(values) for n, values in contract.further_inputs.items()}
+    fixed = dict.fromkeys(further)
     try:
         with _quiet():
             program = torch.onnx.export(
                 contract.eval(),
-                (example,),
+                (example, *further.values()),
                 dynamo=True,
                 opset_version=OPSET,
-                input_names=['image'],
-                output_names=['translated'],
-                dynamic_shapes=None if size else {'image': {0: free, 1: free, 2: free}},
+                input_names=['image', *further],
+                output_names=['translated', *contract.inner_names],
+                dynamic_shapes=None if size else {'image': {0: free, 1: free, 2: free}, **fixed},
                 verbose=False,
             )
     # The exporter's exceptions have no common base class below Exception.
@@ -179,6 +195,8 @@ def to_onnx(contract: nn.Module, size: Size | None, multiple: int = 1) -> onnx.M
         raise ModelError(f'The generator cannot be written as ONNX: {reason}') from error
     assert program is not None
     model = program.model_proto
+    # The others only keep their names in the graph.
+    del model.graph.output[1:]
     _name_dimensions(model, size)
     _forget_origins(model)
     onnx.checker.check_model(model)
@@ -191,7 +209,7 @@ def _name_dimensions(model: onnx.ModelProto, size: Size | None) -> None:
     sides: list[str | int | None] = (
         ['N', 'H', 'W', 3] if size is None else [1, size[1], size[0], 3]
     )
-    for value in (*model.graph.input, *model.graph.output):
+    for value in (model.graph.input[0], model.graph.output[0]):
         kind = value.type.tensor_type
         kind.CopyFrom(helper.make_tensor_type_proto(kind.elem_type, sides).tensor_type)
 
@@ -220,13 +238,26 @@ def _quiet() -> Iterator[None]:
 
 
 def _measured(
-    model: onnx.ModelProto,
-    network: nn.Module,
-    kept: npt.NDArray[np.bool_] | None,
-    images: list[Image],
+    model: onnx.ModelProto, network: nn.Module, contract: Uint8Contract, images: list[Image]
 ) -> Parity:
-    def reference(image: Image) -> Image:
-        translated = translate_in_torch(network, image)
-        return translated if kept is None else np.where(kept[..., None], image, translated)
+    """Compare the graph with the network in torch, and without its detail if it has a branch."""
+    content = model.SerializeToString()
+    kept = None if contract.kept is None else contract.kept[0, 0, :, :, None].numpy()
 
-    return measure_parity(model.SerializeToString(), reference, images)
+    def measured(reference: nn.Module, further: dict[str, list[float]]) -> Parity:
+        def translated(image: Image) -> Image:
+            result = translate_in_torch(reference, image)
+            return result if kept is None else np.where(kept, image, result)
+
+        arrays = {name: np.array(values, np.float32) for name, values in further.items()}
+        return measure_parity(content, translated, images, arrays)
+
+    found = measured(network, contract.further_inputs)
+    without = copy.deepcopy(network)
+    if not isinstance(without, BilateralGridDetail):
+        return found
+    without.detail.amplitude = 0.0
+    again = measured(without, {DETAIL_STRENGTH: [0.0]})
+    return Parity(
+        max(found.max_levels, again.max_levels), max(found.mean_levels, again.mean_levels)
+    )

@@ -16,7 +16,15 @@ class Uint8Contract(nn.Module):
 
     The first and the last operation are casts, which TensorRT wants of uint8 inputs and outputs.
     Everything outside of the generator is float32, also around a generator of float16.
+
+    Attributes:
+        further_inputs: Values of the graph's inputs besides the image, by name, for the card.
+        inner_names: Names of further tensors that ``forward`` returns after the image. They are
+            no outputs of the graph; they only keep their names in it.
     """
+
+    further_inputs: dict[str, list[float]]
+    inner_names: tuple[str, ...]
 
     def __init__(
         self,
@@ -35,13 +43,26 @@ class Uint8Contract(nn.Module):
         self.generator = generator
         self.dtype = dtype
         self.kept: torch.Tensor | None
+        self.further_inputs, self.inner_names = {}, ()
         mask = None if kept is None else torch.from_numpy(kept)[None, None]
         self.register_buffer('kept', mask)
 
+    def metadata(self) -> dict[str, str]:
+        """Return entries for the file's ``metadata_props``, besides the card."""
+        return {}
+
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Translate uint8 (N, H, W, 3) RGB to the same; rounds to the nearest level."""
+        levels, scaled = self.prepared(image)
+        return self.finished(self.generator(scaled), levels)
+
+    def prepared(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return uint8 (N, H, W, 3) as float32 (N, 3, H, W): levels, and -1..1 in ``dtype``."""
         levels = image.to(torch.float32).permute(0, 3, 1, 2)
-        translated: torch.Tensor = self.generator((levels / HALF_RANGE - 1).to(self.dtype))
+        return levels, (levels / HALF_RANGE - 1).to(self.dtype)
+
+    def finished(self, translated: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        """Return (N, 3, H, W) in -1..1 as uint8 (N, H, W, 3), with the pixels that are kept."""
         result = ((translated.to(torch.float32) + 1) * HALF_RANGE).round().clamp(0, 255)
         if self.kept is not None:
             result = torch.where(self.kept, levels, result)

@@ -5,7 +5,7 @@ a network looks at a small copy of the image and answers with a grid of colour m
 guide of the full-size image looks up for each pixel.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -31,6 +31,22 @@ from sim2real_ros.training.options import GeneratorOptions
 USUAL_FILTERS, USUAL_BLOCKS, USUAL_DEPTH = 16, 4, 4
 WIDEST = 4
 """No layer has more channels than this many times ``filters``."""
+
+
+class Parts(NamedTuple):
+    """What comes up on the way to a change, for those who compute a part of it elsewhere.
+
+    Attributes:
+        change: What is added to the images, (N, 3, H, W), before the sum is cut off at -1 and 1.
+        copy: The small images that the grid is made from, (N, 3, h, w).
+        grid: (N, 3, 4, bins, rows + 1, columns + 1), see ``slice_grid``.
+        detail: What ``DetailBranch.bounded`` takes, (N, 12, H / 2, W / 2); None = has no branch.
+    """
+
+    change: torch.Tensor
+    copy: torch.Tensor
+    grid: torch.Tensor
+    detail: torch.Tensor | None
 
 
 class BilateralGrid(TappedGenerator):
@@ -60,8 +76,10 @@ class BilateralGrid(TappedGenerator):
         depth = options.depth or USUAL_DEPTH
         widths = [filters * min(2**number, WIDEST) for number in range(depth)]
         self.grid_size, self.bins = options.grid_size, options.grid_bins
+        small_copy = SmallCopy(options.grid_size, depth)
+        self.copy_size = (small_copy.size[1], small_copy.size[0])
         self.encoder = nn.Sequential(
-            SmallCopy(options.grid_size, depth),
+            small_copy,
             *(
                 nn.Sequential(*halving(before, after, options.norm))
                 for before, after in zip([3, *widths], widths, strict=False)
@@ -88,19 +106,39 @@ class BilateralGrid(TappedGenerator):
         Raises:
             ConfigError: H or W is less than 16, or no multiple of ``size_multiple``.
         """
+        return self.translated_in_parts(image)[0]
+
+    def translated_in_parts(
+        self, image: torch.Tensor, detail_strength: torch.Tensor | None = None
+    ) -> tuple[torch.Tensor, Parts]:
+        """Translate images as ``forward`` does, and return what comes up on the way, too."""
         check_size(image, self.size_multiple, self.minimum_size)
-        return limited(image + self.change(image))
+        parts = self.parts(image, detail_strength)
+        return limited(image + parts.change), parts
 
     def change(self, image: torch.Tensor) -> torch.Tensor:
         """Return what is added to images (N, 3, H, W) before the result is cut off at -1 and 1."""
-        columns, rows = self.grid_size
-        tiled = fit_tiles(image, columns, rows)
-        sliced = slice_grid(tiled, self.guide, self.matrices(image))
-        return sliced[..., : image.shape[2], : image.shape[3]]
+        return self.parts(image).change
+
+    def parts(self, image: torch.Tensor, detail_strength: torch.Tensor | None = None) -> Parts:
+        """Return the change of images (N, 3, H, W), and what comes up on the way.
+
+        Args:
+            image: (N, 3, H, W) in -1..1.
+            detail_strength: One factor of the detail branch's change; None = 1.
+        """
+        copy = self.encoder[0](image)
+        grid = self.grid_of(copy)
+        tiled = fit_tiles(image, *self.grid_size)
+        sliced = slice_grid(tiled, self.guide, grid)
+        return Parts(sliced[..., : image.shape[2], : image.shape[3]], copy, grid, None)
 
     def matrices(self, image: torch.Tensor) -> torch.Tensor:
         """Return the grid of images (N, 3, H, W): (N, 3, 4, bins, rows + 1, columns + 1)."""
-        copy = self.encoder[0](image)
+        return self.grid_of(self.encoder[0](image))
+
+    def grid_of(self, copy: torch.Tensor) -> torch.Tensor:
+        """Return the grid of what ``encoder[0]`` gives."""
         features = torch.cat([self.encoder[1:](copy), self.means(copy)], 1)
         grid: torch.Tensor = self.head(features)
         return grid.reshape(-1, COLOURS, TERMS, self.bins, *grid.shape[2:])
@@ -125,10 +163,14 @@ class BilateralGridDetail(BilateralGrid):
         filters = options.filters or USUAL_FILTERS
         self.detail = DetailBranch(filters, options.norm, options.detail_levels)
 
-    def change(self, image: torch.Tensor) -> torch.Tensor:
-        """Return what is added to images (N, 3, H, W), whose sides are even."""
-        detail: torch.Tensor = self.detail(image)
-        return super().change(image) + detail
+    def parts(self, image: torch.Tensor, detail_strength: torch.Tensor | None = None) -> Parts:
+        """Return the same for images (N, 3, H, W) whose sides are even."""
+        parts = super().parts(image)
+        unbounded = self.detail.unbounded(image)
+        detail = self.detail.bounded(unbounded)
+        if detail_strength is not None:
+            detail = detail_strength * detail
+        return parts._replace(change=parts.change + detail, detail=unbounded)
 
 
 class SmallCopy(nn.Module):

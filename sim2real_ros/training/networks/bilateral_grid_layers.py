@@ -91,7 +91,16 @@ class DetailBranch(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Return the change (N, 3, H, W) of an image (N, 3, H, W) in -1..1; H and W are even."""
-        change: torch.Tensor = self.smooth(torch.tanh(self.layers(image)))
+        return self.bounded(self.unbounded(image))
+
+    def unbounded(self, image: torch.Tensor) -> torch.Tensor:
+        """Return what ``bounded`` takes, (N, 12, H / 2, W / 2): four pixels of three colours."""
+        unbounded: torch.Tensor = self.layers[:-1](image)
+        return unbounded
+
+    def bounded(self, unbounded: torch.Tensor) -> torch.Tensor:
+        """Put the pixels in their places, and bound and blur them: (N, 3, H, W)."""
+        change: torch.Tensor = self.smooth(torch.tanh(self.layers[-1](unbounded)))
         return self.amplitude * change
 
 

@@ -91,11 +91,11 @@ def test_the_copy_of_twice_its_size_is_the_mean_of_four_pixels():
 
 def changed_by(generator, image, matrices):
     """Translate with matrices of another image, before the range is cut off."""
-    generator.matrices = lambda _: matrices
+    generator.grid_of = lambda _: matrices
     try:
         return image + generator.change(image)
     finally:
-        del generator.matrices
+        del generator.grid_of
 
 
 @settings(max_examples=20, deadline=None)
