@@ -3,11 +3,11 @@ from pathlib import Path
 import graph_cases
 import pytest
 
-from sim2real_ros.runtime.backends import BACKENDS
+from sim2real_ros.runtime.backends import GENERAL_BACKENDS
 from sim2real_ros.runtime.translator import Translator
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=GENERAL_BACKENDS)
 def load(request, tmp_path):
     """Load a model, given as proto or as path, into one of the back ends."""
     pytest.importorskip(request.param)

@@ -1,5 +1,7 @@
 """Choosing and creating back ends; what they compute is in test_translator.py."""
 
+import os
+import subprocess
 import sys
 
 import graph_cases
@@ -10,6 +12,8 @@ from onnx import helper
 from sim2real_ros.errors import BackendError
 from sim2real_ros.runtime.backends import (
     BACKENDS,
+    GENERAL_BACKENDS,
+    PACKAGES,
     PROVIDERS,
     BackendOptions,
     create_backend,
@@ -29,32 +33,34 @@ def hide(monkeypatch, *packages):
 
 
 def test_auto_takes_the_first_that_is_installed(model, monkeypatch):
-    for hidden in range(len(BACKENDS)):
-        name = list(BACKENDS)[hidden]
+    for name in GENERAL_BACKENDS:
         pytest.importorskip(name)
         assert create_backend('auto', model, BackendOptions()).name.startswith(f'{name} ')
         hide(monkeypatch, name)
 
 
 def test_auto_says_when_nothing_is_installed(model, monkeypatch):
-    hide(monkeypatch, *BACKENDS)
+    hide(monkeypatch, *PACKAGES.values())
     with pytest.raises(BackendError, match='No inference runtime is installed: pip install'):
         create_backend('auto', model, BackendOptions())
 
 
 @pytest.mark.parametrize('name', BACKENDS)
 def test_a_missing_package_says_how_to_get_it(model, monkeypatch, name):
-    hide(monkeypatch, name)
-    with pytest.raises(BackendError, match=f'package {name} is not installed: pip install {name}'):
+    package = PACKAGES[name]
+    hide(monkeypatch, package)
+    expected = f'package {package} is not installed: pip install {package}'
+    with pytest.raises(BackendError, match=expected):
         create_backend(name, model, BackendOptions())
 
 
 @pytest.mark.parametrize('name', BACKENDS)
 def test_a_broken_package_is_told_from_a_missing_one(model, monkeypatch, name):
-    pytest.importorskip(name)
+    pytest.importorskip(PACKAGES[name])
     module = BACKENDS[name].partition(':')[0]
     hide(monkeypatch, module)
-    with pytest.raises(BackendError, match=f'package {name} is installed, but broken: '):
+    expected = f'package {PACKAGES[name]} is installed, but broken: '
+    with pytest.raises(BackendError, match=expected):
         create_backend(name, model, BackendOptions())
 
 
@@ -73,7 +79,7 @@ def test_an_unknown_provider_lists_the_known(model, provider):
 
 
 @pytest.mark.parametrize('provider', PROVIDERS)
-@pytest.mark.parametrize('name', BACKENDS)
+@pytest.mark.parametrize('name', GENERAL_BACKENDS)
 def test_every_backend_answers_to_every_provider(model, name, provider):
     pytest.importorskip(name)
     backend = create_backend(name, model, BackendOptions(provider))
@@ -81,7 +87,7 @@ def test_every_backend_answers_to_every_provider(model, name, provider):
     assert bool(backend.fallback) == (provider not in ('auto', backend.provider))
 
 
-@pytest.mark.parametrize('name', BACKENDS)
+@pytest.mark.parametrize('name', GENERAL_BACKENDS)
 def test_run_writes_into_out_or_makes_an_array(model, name):
     pytest.importorskip(name)
     backend = create_backend(name, model, BackendOptions(threads=1))
@@ -93,7 +99,7 @@ def test_run_writes_into_out_or_makes_an_array(model, name):
 
 
 @pytest.mark.parametrize('shape', [(1, 3, 3, 3), (1, 5, 6, 3, 1), (1, 8, 8, 3), (2, 5, 6, 3)])
-@pytest.mark.parametrize('name', BACKENDS)
+@pytest.mark.parametrize('name', GENERAL_BACKENDS)
 def test_run_never_writes_beyond_an_out_of_another_shape(model, name, shape):
     pytest.importorskip(name)
     backend = create_backend(name, model, BackendOptions())
@@ -111,3 +117,15 @@ def test_a_model_that_cannot_be_loaded_prints_nothing(tmp_path, capfd):
     with pytest.raises(BackendError, match=r'ONNX Runtime cannot load .*model\.onnx'):
         Translator.load(path, backend='onnxruntime', provider='cpu')
     assert capfd.readouterr() == ('', '')
+
+
+def test_the_runtime_keeps_what_it_sees_to_itself(tmp_path):
+    pytest.importorskip('onnxruntime')
+    environment = {k: v for k, v in os.environ.items() if k != 'ORT_DISABLE_TELEMETRY'}
+    code = 'import sim2real_ros.runtime.backends.onnxruntime_backend'
+    subprocess.run(
+        [sys.executable, '-c', code],
+        env={**environment, 'XDG_CACHE_HOME': str(tmp_path), 'HOME': str(tmp_path)},
+        check=True,
+    )
+    assert list(tmp_path.iterdir()) == []

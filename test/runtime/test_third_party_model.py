@@ -9,7 +9,7 @@ import pytest
 
 from sim2real_ros.errors import ModelError
 from sim2real_ros.image import resize
-from sim2real_ros.runtime.backends import BACKENDS
+from sim2real_ros.runtime.backends import GENERAL_BACKENDS
 from sim2real_ros.runtime.model_file import open_model
 from sim2real_ros.runtime.translator import Translator
 
@@ -66,7 +66,7 @@ def test_without_a_card_it_is_refused_with_a_proposal(tmp_path):
         open_model(path)
 
 
-@pytest.mark.parametrize('backend', BACKENDS)
+@pytest.mark.parametrize('backend', GENERAL_BACKENDS)
 def test_it_translates_at_any_size(style, backend):
     pytest.importorskip(backend)
     translator = Translator.load(style(7), backend=backend)
@@ -93,10 +93,10 @@ def test_it_computes_what_the_bare_runtime_computes(style):
 
 
 def test_the_backends_agree(style):
-    for backend in BACKENDS:
+    for backend in GENERAL_BACKENDS:
         pytest.importorskip(backend)
     path = style(12)
-    one, other = (Translator.load(path, backend=b).translate(picture()) for b in BACKENDS)
+    one, other = (Translator.load(path, backend=b).translate(picture()) for b in GENERAL_BACKENDS)
     assert np.abs(one.astype(int) - other).max() <= 1
 
 

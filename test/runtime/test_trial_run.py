@@ -6,11 +6,11 @@ import graph_cases
 import pytest
 
 from sim2real_ros.errors import ModelError
-from sim2real_ros.runtime.backends import BACKENDS
+from sim2real_ros.runtime.backends import GENERAL_BACKENDS
 from sim2real_ros.runtime.trial_run import trial_run
 
 
-@pytest.fixture(params=BACKENDS)
+@pytest.fixture(params=GENERAL_BACKENDS)
 def backend(request):
     pytest.importorskip(request.param)
     return request.param

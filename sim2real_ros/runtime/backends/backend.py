@@ -12,7 +12,7 @@ PROVIDERS = ('auto', 'tensorrt', 'cuda', 'cpu')
 """What a user may ask for; 'auto' takes the fastest that the machine really has."""
 
 PRECISIONS = ('auto', 'float32', 'bfloat16', 'float16')
-"""What a back end may compute in; 'auto' leaves it to the back end."""
+"""What a back end may compute in; 'auto' takes what stays within one level of float32."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,18 @@ class Backend(Protocol):
     name: str
     """The runtime and its version, for people."""
 
-    provider: str
-    """The provider really in use, one of PROVIDERS without 'auto'."""
-
     fallback: str
-    """Why ``provider`` is not the one asked for; '' where it is."""
+    """Why back end, provider or precision are not those asked for; '' where they are."""
+
+    @property
+    def provider(self) -> str:
+        """The provider really in use, one of PROVIDERS without 'auto'."""
+        ...
+
+    @property
+    def precision(self) -> str:
+        """What it really computes in: one of PRECISIONS without 'auto', or 'tensorfloat32'."""
+        ...
 
     def run(
         self,

@@ -1,4 +1,9 @@
-"""OpenVINO on CPUs, in float32 so that its images equal those of ONNX Runtime."""
+"""OpenVINO on CPUs: float32, so that its images equal those of ONNX Runtime, or less if asked."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
 
 import numpy as np
 import openvino as ov
@@ -6,9 +11,30 @@ from numpy.typing import NDArray
 
 from sim2real_ros.errors import BackendError
 from sim2real_ros.runtime.backends.backend import BackendOptions
+from sim2real_ros.runtime.backends.reduced_precision import (
+    deviation,
+    reason_against,
+    translated_check_images,
+)
 from sim2real_ros.runtime.extra_inputs import extra_input_arrays
 from sim2real_ros.runtime.frame_context import ALONE, DETAIL_STRENGTH, FrameContext
 from sim2real_ros.runtime.model_file import ModelFile
+from sim2real_ros.runtime.pixel_format import RgbImage
+
+_HINTS = {'float32': 'f32', 'bfloat16': 'bf16', 'float16': 'f16'}
+_CAPABILITIES = {'bfloat16': 'BF16', 'float16': 'FP16'}
+
+logger = logging.getLogger(__name__)
+
+
+def supported_precisions(core: Any | None = None) -> tuple[str, ...]:
+    """Return what the CPU computes in by itself, best last; others would only be emulated.
+
+    Args:
+        core: An ``openvino.Core``, or None for a new one.
+    """
+    found = (core or ov.Core()).get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    return ('float32', *(name for name, word in _CAPABILITIES.items() if word in found))
 
 
 class OpenVinoBackend:
@@ -20,29 +46,20 @@ class OpenVinoBackend:
         Raises:
             BackendError: OpenVINO refuses the model.
         """
-        settings = {'PERFORMANCE_HINT': 'LATENCY', 'INFERENCE_PRECISION_HINT': 'f32'}
-        if options.threads > 0:
-            settings['INFERENCE_NUM_THREADS'] = str(options.threads)
-        extra = extra_input_arrays(model)
-        self._detail_strength: NDArray[np.generic] | None = None
-        try:
-            graph = ov.Core().read_model(model.content or str(model.path))
-            self._request = ov.compile_model(graph, 'CPU', settings).create_infer_request()
-            for name, value in extra.items():
-                tensor = ov.Tensor(value)
-                self._request.set_tensor(name, tensor)
-                if name == DETAIL_STRENGTH:
-                    self._detail_strength = tensor.data
-        except Exception as error:
-            raise BackendError(
-                f'OpenVINO cannot load {str(model.path)!r}: {_one_line(error)}'
-            ) from error
+        self._model, self._threads = model, options.threads
         self._input, self._output = model.card.input, model.card.output
+        self._extra = extra_input_arrays(model)
         self.name = f'openvino {ov.__version__.partition("-")[0]}'
         self.provider = 'cpu'
-        self.fallback = ''
+        self.precision = 'float32'
+        reasons = []
         if options.provider not in ('auto', 'cpu'):
-            self.fallback = f'the openvino backend runs on the CPU, not on {options.provider}'
+            reasons.append(f'the openvino backend runs on the CPU, not on {options.provider}')
+        self._open('float32')
+        if options.precision not in ('auto', 'float32'):
+            reason = self._reduce_precision(options.precision)
+            reasons += [reason] if reason else []
+        self.fallback = '; '.join(reasons)
 
     def run(
         self,
@@ -71,6 +88,50 @@ class OpenVinoBackend:
             )
         np.copyto(out, result)
         return out
+
+    def _open(self, precision: str) -> None:
+        settings = {
+            'PERFORMANCE_HINT': 'LATENCY',
+            'INFERENCE_PRECISION_HINT': _HINTS[precision],
+        }
+        if self._threads > 0:
+            settings['INFERENCE_NUM_THREADS'] = str(self._threads)
+        detail_strength: NDArray[np.generic] | None = None
+        try:
+            graph = ov.Core().read_model(self._model.content or str(self._model.path))
+            request = ov.compile_model(graph, 'CPU', settings).create_infer_request()
+            for name, value in self._extra.items():
+                tensor = ov.Tensor(value)
+                request.set_tensor(name, tensor)
+                if name == DETAIL_STRENGTH:
+                    detail_strength = tensor.data
+        except Exception as error:
+            raise BackendError(
+                f'OpenVINO cannot load {str(self._model.path)!r}: {_one_line(error)}'
+            ) from error
+        self._request, self._detail_strength, self.precision = request, detail_strength, precision
+
+    def _reduce_precision(self, precision: str) -> str:
+        """Compute in fewer digits where the image bears it; say why not where it does not."""
+        supported = supported_precisions()
+        if precision not in supported:
+            return f'this CPU has no {precision}, only {", ".join(supported)}'
+        full = self._request, self._detail_strength
+        try:
+            reference = self._check_results()
+            self._open(precision)
+            found = deviation(self._check_results(), reference)
+        except BackendError as error:
+            reason = f'{precision} cannot be compared with float32: {error}'
+        else:
+            logger.info('%s in %s differs from float32 by %s.', self.name, precision, found)
+            reason = reason_against(precision, found, asked=True)
+        if reason:
+            (self._request, self._detail_strength), self.precision = full, 'float32'
+        return reason
+
+    def _check_results(self) -> list[RgbImage]:
+        return translated_check_images(lambda image: self.run(image, None), self._model.card)
 
 
 def _one_line(error: Exception) -> str:
