@@ -31,11 +31,15 @@ PARAMETERS = {
     'backend': str,
     'provider': str,
     'threads': int,
+    'precision': str,
+    'batching': str,
     'image_transport': str,
     'output_namespace': str,
     'output_size': str,
     'output_encoding': str,
     'strength': float,
+    'detail_strength': float,
+    'temporal_smoothing_s': float,
     'on_failure': str,
 }
 
@@ -70,7 +74,7 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'backend',
-        choices=['', 'auto', 'onnxruntime', 'openvino'],
+        choices=['', 'auto', 'onnxruntime', 'openvino', 'fused'],
         description='Inference runtime.',
         **EMPTY,
     ),
@@ -82,6 +86,18 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'threads', description='CPU threads of inference; 0 for the best guess.', **EMPTY
+    ),
+    DeclareLaunchArgument(
+        'precision',
+        choices=['', 'auto', 'float32', 'bfloat16', 'float16'],
+        description='Arithmetic of inference; auto stays within one level of float32.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'batching',
+        choices=['', 'auto', 'always', 'never'],
+        description='Whether frames of several cameras share a run of the model.',
+        **EMPTY,
     ),
     DeclareLaunchArgument(
         'image_transport',
@@ -107,6 +123,16 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         'strength', description='0 for the original image, 1 for the translated.', **EMPTY
+    ),
+    DeclareLaunchArgument(
+        'detail_strength',
+        description='Share of the change by the detail branch of a model, 0 to 1.',
+        **EMPTY,
+    ),
+    DeclareLaunchArgument(
+        'temporal_smoothing_s',
+        description='Seconds over which the colours of a bilateral grid are averaged; 0 is off.',
+        **EMPTY,
     ),
     DeclareLaunchArgument(
         'on_failure',

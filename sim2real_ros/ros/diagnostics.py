@@ -138,6 +138,8 @@ def camera_values(situation: CameraSituation) -> dict[str, str]:
         'frames dropped': str(counts.dropped),
         'frames failed': str(counts.failed),
         'messages lost': str(counts.lost),
+        'frames in batches': str(counts.batched),
+        'smoothed over time': 'yes' if report.is_smoothed else 'no',
         'listeners': str(situation.image_listeners + situation.info_listeners),
         'input publishers': str(situation.publishers),
     }
@@ -157,7 +159,7 @@ class ModelSituation:
 
     Attributes:
         values: Key-value pairs about the loaded model; empty while there is none.
-        fallback: Why another provider is in use than asked for; '' where it is not.
+        fallback: Why back end, provider or precision are not those asked for; '' where they are.
         loading: Whether another model is being loaded.
         refused: Why the newest change of the model was refused; '' where it was not.
     """
@@ -175,7 +177,8 @@ def judge_model(situation: ModelSituation) -> tuple[bytes, str]:
     if situation.refused:
         return WARN, f'the newest model was refused, the old one goes on: {situation.refused}'
     if situation.fallback:
-        return WARN, f'runs on {situation.values.get("provider")}: {situation.fallback}'
+        used = [situation.values.get(key, '') for key in ('provider', 'precision')]
+        return WARN, f'runs on {" in ".join(filter(None, used))}: {situation.fallback}'
     return OK, 'loading another model' if situation.loading else 'loaded'
 
 

@@ -20,6 +20,8 @@ from sim2real_ros.ros.diagnostics import (
     make_status,
 )
 from sim2real_ros.ros.frame_statistics import FrameCounts
+from sim2real_ros.ros.parameters import ProxyParameters
+from sim2real_ros.runtime.frame_context import DETAIL_STRENGTH
 from sim2real_ros.runtime.input_domain import is_of_this_version
 from sim2real_ros.runtime.translator import Translator
 
@@ -128,8 +130,13 @@ def wall_clock() -> Clock:
     return Clock(clock_type=ClockType.STEADY_TIME)
 
 
-def model_values(translator: Translator, requested_provider: str) -> dict[str, str]:
-    """Return the key-value pairs about a loaded model."""
+def model_values(translator: Translator, asked: ProxyParameters) -> dict[str, str]:
+    """Return the key-value pairs about a loaded model.
+
+    Args:
+        translator: The model.
+        asked: What the parameters ask for.
+    """
     model, card = translator.model, translator.model.card
     size = f'{card.size[0]}x{card.size[1]}' if card.size else 'any'
     return {
@@ -140,7 +147,12 @@ def model_values(translator: Translator, requested_provider: str) -> dict[str, s
         'size': size,
         'backend': translator.backend.name,
         'provider': translator.backend.provider,
-        'provider asked for': requested_provider,
+        'provider asked for': asked.provider,
+        'precision': translator.backend.precision,
+        'precision asked for': asked.precision,
+        'fallback': translator.backend.fallback or 'none',
+        'frames per run': ' or '.join(map(str, (1, *translator.batch_sizes))),
+        'detail branch': 'yes' if DETAIL_STRENGTH in card.extra_inputs else 'no',
         'licence': card.licence,
         'training frames known': _training_frames(card),
     }

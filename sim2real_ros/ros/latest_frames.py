@@ -2,7 +2,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Key = TypeVar('Key', bound=Hashable)
@@ -21,6 +21,7 @@ class LatestFrames(Generic[Key, Item]):
         self._slots: OrderedDict[Key, Item] = OrderedDict()
         self._changed = threading.Condition()
         self._closed = False
+        self._woken = False
 
     def put(self, key: Key, item: Item) -> bool:
         """Leave the newest frame of one camera.
@@ -36,16 +37,39 @@ class LatestFrames(Generic[Key, Item]):
             return replaced
 
     def take(self, timeout_s: float | None = None) -> tuple[Key, Item] | None:
-        """Wait for a frame and take it; None when closed or after ``timeout_s`` seconds."""
+        """Wait for a frame and take it; None when closed, woken or after ``timeout_s`` seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: self._slots or self._closed, timeout_s)
-            if self._closed or not self._slots:
+            self._changed.wait_for(lambda: self._slots or self._woken or self._closed, timeout_s)
+            woken, self._woken = self._woken, False
+            if woken or self._closed or not self._slots:
                 return None
             return self._slots.popitem(last=False)
+
+    def take_more(self, wanted: Callable[[Key, Item], bool], limit: int) -> list[tuple[Key, Item]]:
+        """Take what waits and is wanted, the longest waiting first; never wait for any.
+
+        Args:
+            wanted: Tells by camera and frame; called with the mailbox locked.
+            limit: How many at most.
+        """
+        with self._changed:
+            keys = [key for key, item in self._slots.items() if wanted(key, item)][: max(0, limit)]
+            return [(key, self._slots.pop(key)) for key in keys]
 
     def has_frames(self) -> bool:
         """Tell whether ``take`` would return at once."""
         return bool(self._slots)
+
+    def wake(self) -> None:
+        """Make ``take`` return None once, now or when it is called next."""
+        with self._changed:
+            self._woken = True
+            self._changed.notify_all()
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
 
     def close(self) -> None:
         """Wake the taker for good and forget all frames."""

@@ -2,7 +2,7 @@
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
@@ -11,8 +11,9 @@ from pathlib import Path
 from sim2real_ros.errors import ModelError, Sim2RealError
 from sim2real_ros.resources import share_path
 from sim2real_ros.ros.parameters import ProxyParameters
+from sim2real_ros.runtime.batch_sizes import find_batch_sizes
 from sim2real_ros.runtime.model_file import open_model
-from sim2real_ros.runtime.translator import Translator
+from sim2real_ros.runtime.translator import Size, Translator
 from sim2real_ros.runtime.trial_run import trial_run
 
 _QUICKLY_PARSED_BYTES = 4 * 2**20
@@ -29,7 +30,10 @@ class ModelRequest:
     model: str
     backend: str
     provider: str
+    precision: str
     size: tuple[int, int] | None
+    batching: str
+    cameras: tuple[str, ...]
     threads: int
     warm_up: bool
     trial_run: bool
@@ -41,7 +45,10 @@ def model_request(parameters: ProxyParameters) -> ModelRequest:
         model=parameters.model,
         backend=parameters.backend,
         provider=parameters.provider,
+        precision=parameters.precision,
         size=parameters.model_size,
+        batching=parameters.batching,
+        cameras=parameters.cameras,
         threads=parameters.threads,
         warm_up=parameters.warm_up,
         trial_run=parameters.trial_run,
@@ -85,8 +92,12 @@ def reason_against_model(name: str) -> str:
     return ''
 
 
-def load_translator(request: ModelRequest) -> Translator:
+def load_translator(request: ModelRequest, frame_sizes: Sequence[Size] = ()) -> Translator:
     """Load a model as requested; takes as long as it takes.
+
+    Args:
+        request: What to load.
+        frame_sizes: (width, height) of the frames to come, where known: it is warmed up at each.
 
     Raises:
         Sim2RealError: The model cannot be used; the message says why.
@@ -99,10 +110,19 @@ def load_translator(request: ModelRequest) -> Translator:
         backend=request.backend,
         provider=request.provider,
         threads=request.threads,
+        precision=request.precision,
         size=request.size,
     )
     if request.warm_up:
-        translator.warm_up()
+        sizes: Sequence[Size | None] = frame_sizes or [None]
+        for size in sizes:
+            translator.warm_up(size)
+    translator.batch_sizes = find_batch_sizes(
+        translator,
+        len(request.cameras),
+        batching=request.batching,
+        size=next(iter(frame_sizes), None),
+    )
     return translator
 
 
@@ -155,13 +175,19 @@ class LoadedModel:
 class ModelLoader:
     """Serves the newest request; requests that were overtaken while waiting are skipped."""
 
-    def __init__(self, on_done: Callable[[LoadedModel], None]) -> None:
+    def __init__(
+        self,
+        on_done: Callable[[LoadedModel], None],
+        frame_sizes: Callable[[], Sequence[Size]] = tuple,
+    ) -> None:
         """Start the thread.
 
         Args:
             on_done: Called in the loader's thread with every outcome.
+            frame_sizes: Called there, too: (width, height) of the frames to come.
         """
         self._on_done = on_done
+        self._frame_sizes = frame_sizes
         self._changed = threading.Condition()
         self._ticket = 0
         self._next: ModelRequest | None = None
@@ -204,7 +230,7 @@ class ModelLoader:
 
     def _serve(self, ticket: int, request: ModelRequest) -> LoadedModel:
         try:
-            return LoadedModel(ticket, request, load_translator(request))
+            return LoadedModel(ticket, request, load_translator(request, self._frame_sizes()))
         except Sim2RealError as error:
             return LoadedModel(ticket, request, reason=str(error))
         # A runtime may raise anything on a model that nobody has seen before.

@@ -1,14 +1,14 @@
 """The model in use, and how another one takes its place."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rclpy.task import Future
 
 from sim2real_ros.ros.diagnostics import ModelSituation
 from sim2real_ros.ros.model_loader import LoadedModel, ModelLoader, ModelRequest
-from sim2real_ros.runtime.translator import Translator
+from sim2real_ros.runtime.translator import Size, Translator
 
 _REFUSAL_SHOWN_S = 30.0
 
@@ -27,6 +27,7 @@ class ModelSwitch:
         wanted: Callable[[], ModelRequest | None],
         on_accepted: Callable[[Translator], None],
         on_refused: Callable[[ModelRequest, str], None],
+        frame_sizes: Callable[[], Sequence[Size]] = tuple,
     ) -> None:
         """Start the loader.
 
@@ -35,6 +36,7 @@ class ModelSwitch:
             wanted: Tells what the parameters ask for now; None while nothing is wanted.
             on_accepted: Called when a model has taken over.
             on_refused: Called with the request in force and the reason when another was refused.
+            frame_sizes: Called in the loader's thread: (width, height) of the frames to come.
         """
         self.translator: Translator | None = None
         self.refused = ''
@@ -44,7 +46,7 @@ class ModelSwitch:
         self._on_refused = on_refused
         self._accepted: ModelRequest | None = None
         self._reloads: list[tuple[int, Future]] = []
-        self._loader = ModelLoader(lambda loaded: in_executor(self._take, loaded))
+        self._loader = ModelLoader(lambda loaded: in_executor(self._take, loaded), frame_sizes)
 
     def use(self, request: ModelRequest, translator: Translator) -> None:
         """Use a model that has been loaded already."""

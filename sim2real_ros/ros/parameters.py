@@ -11,7 +11,8 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from sim2real_ros.image import ENCODINGS
-from sim2real_ros.runtime.backends import BACKENDS, PROVIDERS
+from sim2real_ros.runtime.backends import BACKENDS, PRECISIONS, PROVIDERS
+from sim2real_ros.runtime.batch_sizes import BATCHING
 from sim2real_ros.runtime.blend import blend_reason
 
 LAYOUT_FIELDS = ('cameras', 'image_transport', 'output_namespace')
@@ -60,6 +61,17 @@ class ProxyParameters:
     threads: int = _parameter(
         0, 'CPU threads of inference; 0 leaves the choice to the runtime.', low=0, high=256
     )
+    precision: str = _parameter(
+        'auto',
+        'Arithmetic of inference; auto takes the fastest that stays within a level of float32.',
+        choices=PRECISIONS,
+    )
+    batching: str = _parameter(
+        'auto',
+        'Whether frames of several cameras that wait at the same time share a run of the model: '
+        'auto = where that is faster.',
+        choices=BATCHING,
+    )
     size: tuple[int, ...] = _parameter(
         (0, 0),
         'Width and height at which a model of free size runs; 0, 0 = the size of the input.',
@@ -94,6 +106,18 @@ class ProxyParameters:
     )
     jpeg_quality: int = _parameter(95, 'Quality of image_raw/compressed out.', low=1, high=100)
     strength: float = _parameter(1.0, '0 = the original, 1 = the translated image.', low=0, high=1)
+    detail_strength: float = _parameter(
+        1.0,
+        "Share of the change that a model's detail branch makes; others have none.",
+        low=0,
+        high=1,
+    )
+    temporal_smoothing_s: float = _parameter(
+        0.0,
+        'Time over which the colours of a bilateral grid are averaged, in seconds; 0 = off.',
+        low=0,
+        high=10,
+    )
     roi: tuple[float, ...] = _parameter(
         (0.0, 0.0, 1.0, 1.0),
         'Region that is translated: x, y, width, height as fractions of the image; the rest stays '
@@ -126,6 +150,11 @@ class ProxyParameters:
     )
 
     @property
+    def is_bypassed(self) -> bool:
+        """Whether the originals are published, and no model runs."""
+        return not self.enabled or self.strength == 0.0
+
+    @property
     def model_size(self) -> tuple[int, int] | None:
         """The ``size`` parameter as (width, height), None for 0, 0."""
         return (self.size[0], self.size[1]) if self.size[0] > 0 else None
@@ -149,6 +178,13 @@ def reason_against(parameters: ProxyParameters) -> str:
         private = name.startswith('~') and name in parameters.cameras
         if private or not _ROS_NAME.fullmatch(name):
             return f'{name!r} is not a ROS name (letters, digits, _ and /; no digit after a /)'
+    for name, value, high in (
+        ('detail_strength', parameters.detail_strength, 1.0),
+        ('temporal_smoothing_s', parameters.temporal_smoothing_s, 10.0),
+    ):
+        # The range of the descriptor lets NaN pass.
+        if not 0.0 <= value <= high:
+            return f'{name} must lie in 0..{high:g}, not {value}'
     return blend_reason(parameters.strength, parameters.roi, parameters.roi_feather_px)
 
 

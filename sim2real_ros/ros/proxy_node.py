@@ -69,6 +69,7 @@ class PerceptionProxy(LifecycleNode):
             wanted=lambda: model_request(self._settings) if self._configured else None,
             on_accepted=self._accept_model,
             on_refused=self._refuse_model,
+            frame_sizes=self._frame_sizes,
         )
         for name in self._settings.cameras:
             # Here already, so that an impossible remapping or override ends the program.
@@ -194,6 +195,11 @@ class PerceptionProxy(LifecycleNode):
             return size
         return self._model.translator.model_size(size)
 
+    def _frame_sizes(self) -> list[tuple[int, int]]:
+        """Return the sizes of the cameras' newest images; called in the loader's thread."""
+        sizes = [camera.statistics.image_size for camera in self._cameras]
+        return list(dict.fromkeys(size for size in sizes if size is not None))
+
     def _log_failure(self, camera: Camera, reason: str) -> None:
         """Log a failed frame, once in a while per camera; runs in the worker's thread."""
         now_s = time.monotonic()
@@ -247,19 +253,23 @@ class PerceptionProxy(LifecycleNode):
         self.get_logger().error(f'The model was refused, the old one goes on: {reason}')
         values = dataclasses.asdict(in_force)
         values['size'] = list(in_force.size or (0, 0))
+        # Which cameras there are cannot have changed meanwhile.
+        values = {k: v for k, v in values.items() if k not in LAYOUT_FIELDS}
         self._reverting = True
         self.set_parameters([Parameter(name, value=value) for name, value in values.items()])
         self._reverting = False
 
     def _log_model(self, translator: Translator) -> None:
-        values = model_values(translator, self._settings.provider)
+        values = model_values(translator, self._settings)
         self.get_logger().info(
             f'Model {values["name"]!r} ({values["method"]}), {values["backend"]}, '
-            f'{values["provider"]}, size {values["size"]}, sha256 {values["sha256"][:12]}'
+            f'{values["provider"]}, {values["precision"]}, size {values["size"]}, '
+            f'sha256 {values["sha256"][:12]}'
         )
         if translator.backend.fallback:
             self.get_logger().warning(
-                f'Runs on {values["provider"]}, not on {self._settings.provider}: '
+                f'Runs on {values["provider"]} in {values["precision"]} (asked for: '
+                f'{self._settings.provider}, {self._settings.precision}): '
                 f'{translator.backend.fallback}.'
             )
 
@@ -296,7 +306,7 @@ class PerceptionProxy(LifecycleNode):
             camera.reconsider_qos()
         translator, values = self._model.translator, {}
         if translator is not None:
-            values = model_values(translator, self._settings.provider)
+            values = model_values(translator, self._settings)
         self._diagnostics.report(
             self._cameras,
             self._active,

@@ -13,6 +13,7 @@ from sim2real_ros.image import (
     original_encoding,
     resize,
 )
+from sim2real_ros.runtime.frame_context import ALONE, FrameContext
 from sim2real_ros.runtime.pixel_format import RgbImage
 from sim2real_ros.runtime.translator import Translator
 
@@ -66,7 +67,11 @@ def read_image(message: Any, *, is_compressed: bool) -> MessageImage:
 
 
 def run_model(
-    translator: Translator, rgb: RgbImage, size: tuple[int, int], out: RgbImage
+    translator: Translator,
+    rgb: RgbImage,
+    size: tuple[int, int],
+    out: RgbImage,
+    context: FrameContext = ALONE,
 ) -> RgbImage:
     """Translate an image to one of the two sizes that may be published.
 
@@ -75,14 +80,15 @@ def run_model(
         rgb: uint8 (H, W, 3), RGB.
         size: (width, height) of the result: the image's own, or the model's.
         out: uint8 (height, width, 3), where the result is written.
+        context: Of the frame; what the model has no use for is ignored.
 
     Raises:
         ImageError: ``rgb`` is no such image, or ``out`` no place for the result.
         BackendError: The runtime failed, or the model returned no image.
     """
     if size == (rgb.shape[1], rgb.shape[0]):
-        return translator.translate(rgb, out=out)
-    return translator.translate_at_model_size(rgb, out=out)
+        return translator.translate(rgb, out=out, context=context)
+    return translator.translate_at_model_size(rgb, out=out, context=context)
 
 
 def resized(rgb: RgbImage, size: tuple[int, int]) -> RgbImage:

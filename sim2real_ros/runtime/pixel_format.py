@@ -1,5 +1,7 @@
 """Between the node's uint8 RGB images and the tensors that a model's card describes."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,20 @@ def to_tensor(rgb: RgbImage, card: ModelCard) -> NDArray[np.generic]:
     if low != 0.0:
         tensor += np.float32(low)
     return tensor
+
+
+def to_batch(rgbs: Sequence[RgbImage], card: ModelCard) -> NDArray[np.generic]:
+    """Lay out images of one size as one batch.
+
+    Args:
+        rgbs: At least one; each as in ``to_tensor``, all of one size.
+        card: The model's contract.
+
+    Returns:
+        A C-contiguous batch: (N, H, W, 3) or (N, 3, H, W), as in ``to_tensor``.
+    """
+    tensors = [to_tensor(rgb, card) for rgb in rgbs]
+    return tensors[0] if len(tensors) == 1 else np.concatenate(tensors)
 
 
 def from_tensor(tensor: NDArray[np.generic], card: ModelCard) -> RgbImage:

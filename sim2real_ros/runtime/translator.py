@@ -1,5 +1,6 @@
 """The Translator: RGB image in, RGB image of the same size out, whatever the model wants."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,10 @@ import numpy as np
 from sim2real_ros.errors import BackendError, ImageError
 from sim2real_ros.image import resize
 from sim2real_ros.runtime.backends import Backend, BackendOptions, create_backend
+from sim2real_ros.runtime.bilateral.structure import is_bilateral
 from sim2real_ros.runtime.frame_context import ALONE, FrameContext
 from sim2real_ros.runtime.model_file import ModelFile, open_model
-from sim2real_ros.runtime.pixel_format import RgbImage, from_tensor, to_tensor
+from sim2real_ros.runtime.pixel_format import RgbImage, from_tensor, to_batch, to_tensor
 
 Size = tuple[int, int]
 
@@ -25,6 +27,8 @@ class Translator:
     Attributes:
         model: The checked file with its card.
         backend: The loaded runtime, with the provider really in use.
+        batch_sizes: How many images may share a run, beside one: those with which a run takes
+            less time per image, see ``find_batch_sizes``. Empty: each image runs by itself.
     """
 
     def __init__(self, model: ModelFile, backend: Backend, size: Size | None = None) -> None:
@@ -46,6 +50,8 @@ class Translator:
             )
         self.model = model
         self.backend = backend
+        self.batch_sizes: tuple[int, ...] = ()
+        self._is_bilateral = is_bilateral(model)
         if size is not None and any(side < 1 or side % card.size_multiple for side in size):
             raise BackendError(
                 f'size must be (width, height) in positive multiples of {card.size_multiple}, '
@@ -141,6 +147,82 @@ class Translator:
             BackendError: As in ``translate``.
         """
         return self._translate(rgb, self.model_size(_size_of(rgb)), out, context)
+
+    def translate_batch(
+        self,
+        rgbs: Sequence[RgbImage],
+        outs: Sequence[RgbImage],
+        contexts: Sequence[FrameContext],
+    ) -> list[int]:
+        """Translate several images, together where ``batch_sizes`` allows it.
+
+        Those of another model size than the first, of another detail strength, or smoothed over
+        time run by themselves: a run has one context.
+
+        Args:
+            rgbs: uint8 (H, W, 3), RGB, 0..255 each.
+            outs: Where the results are written, of each image's own size or of the model's.
+            contexts: Of each image.
+
+        Returns:
+            How many images shared the run, for each image; 1 = it ran by itself.
+
+        Raises:
+            ImageError: As in ``translate``.
+            BackendError: As in ``translate``. Of which image is not known: try them one by one.
+        """
+        waiting, shared = list(range(len(rgbs))), [1] * len(rgbs)
+        while waiting:
+            alike = [i for i in waiting if self._may_share(rgbs, contexts, waiting[0], i)]
+            count = max((n for n in self.batch_sizes if n <= len(alike)), default=1)
+            taken = alike[:count]
+            if count == 1:
+                first = taken[0]
+                self._translate(rgbs[first], _size_of(outs[first]), outs[first], contexts[first])
+            else:
+                images, places = [rgbs[i] for i in taken], [outs[i] for i in taken]
+                self._translate_together(images, places, contexts[taken[0]])
+            for i in taken:
+                waiting.remove(i)
+                shared[i] = count
+        return shared
+
+    def _may_share(
+        self,
+        rgbs: Sequence[RgbImage],
+        contexts: Sequence[FrameContext],
+        first: int,
+        other: int,
+    ) -> bool:
+        one, two = contexts[first], contexts[other]
+        sizes = [self.model_size(_size_of(rgbs[i])) for i in (first, other)]
+        return first == other or (
+            sizes[0] == sizes[1]
+            and one.detail_strength == two.detail_strength
+            and not (self._is_smoothed(one) or self._is_smoothed(two))
+        )
+
+    def _is_smoothed(self, context: FrameContext) -> bool:
+        """Tell whether a frame may need the past of its camera, which a shared run has not."""
+        return self._is_bilateral and context.smoothing_s > 0.0 and context.memory is not None
+
+    def _translate_together(
+        self, rgbs: list[RgbImage], outs: list[RgbImage], context: FrameContext
+    ) -> None:
+        card = self.model.card
+        size = self.model_size(_size_of(rgbs[0]))
+        for rgb, out in zip(rgbs, outs, strict=True):
+            _check_out(out, size if _size_of(out) == size else _size_of(rgb))
+        result = self.backend.run(
+            to_batch([resize(rgb, size) for rgb in rgbs], card), None, context
+        )
+        if len(result) != len(rgbs):
+            raise BackendError(
+                f'The model returned {len(result)} images for a batch of {len(rgbs)}.'
+            )
+        for number, out in enumerate(outs):
+            image = from_tensor(result[number : number + 1], card)
+            resize(image, _size_of(out), out=out)
 
     def _translate(
         self, rgb: RgbImage, size: Size, out: RgbImage | None, context: FrameContext

@@ -46,6 +46,27 @@ def test_closing_the_mailbox_wakes_the_taker():
     assert taken == [None]
 
 
+def test_more_is_taken_of_what_waits_only():
+    frames = LatestFrames()
+    for key in ('front', 'rear', 'left', 'right'):
+        frames.put(key, key[0])
+    assert frames.take() == ('front', 'f')
+    assert frames.take_more(lambda key, item: key != 'left', 1) == [('rear', 'r')]
+    assert frames.take_more(lambda key, item: key != 'left', 9) == [('right', 'r')]
+    assert frames.take_more(lambda key, item: True, 0) == []
+    assert frames.take() == ('left', 'l')
+    assert frames.take_more(lambda key, item: True, 9) == []
+
+
+def test_waking_the_taker_costs_no_frame():
+    frames = LatestFrames()
+    frames.put('front', 1)
+    frames.wake()
+    assert frames.take() is None
+    assert not frames.is_closed
+    assert frames.take() == ('front', 1)
+
+
 def test_jobs_are_published_in_order_and_one_at_a_time():
     publishing, seen, running = PublishingThread(), [], []
 
@@ -72,7 +93,7 @@ def test_statistics_add_up():
     statistics.count_failed('why')
     report = statistics.report()
     assert report.counts == FrameCounts(received=10, published=10, dropped=1, failed=1, lost=3)
-    assert report.latency_ms == pytest.approx({'p50': 5.5, 'p95': 9.55, 'max': 10.0})
+    assert report.latency_ms == pytest.approx({'p50': 5.5, 'p95': 9.55, 'p99': 9.91, 'max': 10.0})
     assert report.stage_ms['translate'] == pytest.approx(5.5)
     assert report.last_error == 'why'
     assert (report.last_receive_ns, report.last_stamp_ns) == (10_000, 10)
@@ -129,6 +150,11 @@ def test_the_most_urgent_thing_about_a_camera_is_told(camera, level, message):
             ModelSituation({'provider': 'cpu'}, fallback='no driver'),
             WARN,
             'runs on cpu: no driver',
+        ),
+        (
+            ModelSituation({'provider': 'cpu', 'precision': 'float32'}, fallback='no driver'),
+            WARN,
+            'runs on cpu in float32: no driver',
         ),
         (ModelSituation({'provider': 'cpu'}, refused='bad'), WARN, 'the old one goes on: bad'),
         (ModelSituation({}, refused='bad'), ERROR, 'bad'),

@@ -42,6 +42,11 @@ def test_defaults_are_accepted():
         ({'provider': 'gpu'}, "provider must be one of 'auto', 'tensorrt', 'cuda', 'cpu'"),
         ({'roi': (float('nan'), 0.0, 1.0, 1.0)}, 'roi must lie inside'),
         ({'strength': float('nan')}, 'strength must lie'),
+        ({'precision': 'int4'}, "precision must be one of 'auto', 'float32'"),
+        ({'batching': 'often'}, "batching must be one of 'auto', 'always', 'never'"),
+        ({'detail_strength': float('nan')}, 'detail_strength must lie in 0..1'),
+        ({'temporal_smoothing_s': float('nan')}, 'temporal_smoothing_s must lie in 0..10'),
+        ({'temporal_smoothing_s': -0.1}, 'temporal_smoothing_s must lie in 0..10'),
     ],
 )
 def test_impossible_values_are_refused_with_the_reason(changes, reason):

@@ -341,7 +341,7 @@ def test_impossible_arguments_end_the_node_with_the_reason(start_proxy, argument
 def test_silent_fallback_to_the_cpu_is_told(start, client):
     program = start(provider='cuda')
     status = client.status('model', lambda s: s.level == b'\x01', program)
-    assert status.message.startswith('runs on cpu: ')
+    assert status.message.startswith('runs on cpu in float32: ')
     values = values_of(status)
     assert (values['provider'], values['provider asked for']) == ('cpu', 'cuda')
 
