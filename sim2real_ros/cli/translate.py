@@ -26,8 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     add = parser.add_argument
     add('source', metavar='SOURCE', help='folder tree, image, video or bag')
-    add('--model', required=True, metavar='MODEL', help='.onnx file or shipped name: identity, '
-        'colour_transfer_duckietown')  # fmt: skip
+    add('--model', required=True, help='.onnx file or: identity, colour_transfer_duckietown')
     add_output_options(parser, what='folder for images; bag or video for a bag or video')
     add('--topic', dest='topics', action='append', default=[], metavar='GLOB', help='of a bag')
     add('--only', action='append', default=[], metavar='GLOB', help='images of a folder: trainA')
@@ -37,9 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add('--size', type=image_size, metavar='WxH', help='at which a model of free size is run')
     add('--output-size', choices=('input', 'model'), default='input', help='for bags and videos')
     add('--strength', type=float, default=1.0, metavar='0..1', help='0 original, 1 translated')
-    add('--roi', type=float, nargs=4, default=(0, 0, 1, 1), metavar=('X', 'Y', 'W', 'H'),
+    add('--roi', type=float, nargs=4, default=(0, 0, 1, 1), metavar=tuple('XYWH'),
         help='translate only this part; fractions of the image')  # fmt: skip
     add('--feather', dest='feather_px', type=float, default=0.0, metavar='PX', help='soft border')
+    add('--detail-strength', type=float, default=1.0, metavar='0..1', help='of a detail branch')
+    add('--temporal-smoothing', type=float, default=0.0, dest='temporal_smoothing_s',
+        metavar='SECONDS', help='average a bilateral grid over time; default: off')  # fmt: skip
     add('--on-failure', choices=('keep', 'drop'), default='keep', help='unreadable bag messages')
     add('--backend', choices=('auto', *BACKENDS), default='auto', help='default: %(default)s')
     add('--provider', choices=PROVIDERS, default='auto', help='default: %(default)s')
@@ -50,11 +52,9 @@ def run(args: argparse.Namespace) -> int | None:
     """Run the verb."""
     plan = plan_translation(args.source, args.output, TranslateOptions.from_mapping(vars(args)))
     if args.dry_run:
-        print(*plan.describe(), sep='\n')
-        return None
+        return print(*plan.describe(), sep='\n')
     with Progress({plan.kind: plan.total}) as progress:
         report = plan.run(progress)
     print(*report.describe(), sep='\n')
-    for remark in report.remarks():
-        print(remark, file=sys.stderr)
+    sys.stderr.writelines(f'{remark}\n' for remark in report.remarks())
     return INCOMPLETE if report.problems else None

@@ -20,8 +20,14 @@ from sim2real_ros.translation.bag_message import (
 )
 from sim2real_ros.translation.bag_stream import Ready, Work, in_order
 from sim2real_ros.translation.bag_topics import camera_namespace, choose_topics
+from sim2real_ros.translation.camera_turns import CameraTurns, FrameTurn
 from sim2real_ros.translation.frame_cache import CHANGED, FAILED, UNCHANGED, Entry, FrameCache
-from sim2real_ros.translation.model_pool import FailureGuard, ModelPool, fingerprint
+from sim2real_ros.translation.model_pool import (
+    FailureGuard,
+    ModelPool,
+    fingerprint,
+    without_effect,
+)
 from sim2real_ros.translation.options import TranslateOptions
 from sim2real_ros.translation.report import ProblemList, ProgressCallback, TranslationReport
 
@@ -79,6 +85,7 @@ class BagTranslation:
             *images,
             *infos,
             *self._topics.left_alone,
+            *without_effect(self._model, self._options),
             f'{self._others - len(infos)} other connections: passed on',
             f'{str(self._output)!r}: would be written',
         ]
@@ -136,6 +143,7 @@ class _Stream:
         self._progress = progress
         self._guard = FailureGuard()
         self._sizes: dict[str, dict[int, Size]] = {}
+        self._cameras: dict[str, CameraTurns] = {}
 
     def change(self, messages: Iterator[BagMessage]) -> Iterator[BagMessage]:
         """Yield the messages of the new bag, in the order of the old one."""
@@ -173,23 +181,31 @@ class _Stream:
         if self.infos:
             self._note_size(message)
         cached = self._cache.take(message.raw)
-        if cached is not None:
+        if cached is not None and not self._pool.smooths:
             return Work(message, Ready((cached, None, True)))
-        return Work(message, self._task(message))
+        return Work(message, self._task(message, cached))
 
-    def _task(self, message: BagMessage) -> Callable[[], Outcome]:
+    def _task(self, message: BagMessage, cached: Entry | None) -> Callable[[], Outcome]:
+        """Return the work on a message; what is cached is done again for the frames after it."""
+        topic = message.connection.topic
+        turn = self._cameras.setdefault(topic, CameraTurns(self._pool)).next()
+
         def translate() -> Outcome:
-            source_crc = zlib.crc32(message.raw)
-            quality = self._options.quality
-            try:
-                raw = translate_message(self._reader, message, self._pool, quality)
-            except (DataError, ImageError, BackendError) as error:
-                return Entry(FAILED, source_crc, str(error).encode()), error, False
-            if raw is message.raw:
-                return Entry(UNCHANGED, source_crc), None, False
-            return Entry(CHANGED, source_crc, raw), None, False
+            entry, error = self._translated(message, turn)
+            return (entry, error, False) if cached is None else (cached, None, True)
 
         return translate
+
+    def _translated(self, message: BagMessage, turn: FrameTurn) -> tuple[Entry, Exception | None]:
+        source_crc = zlib.crc32(message.raw)
+        try:
+            with turn:
+                raw = translate_message(self._reader, message, turn, self._options.quality)
+        except (DataError, ImageError, BackendError) as error:
+            return Entry(FAILED, source_crc, str(error).encode()), error
+        if raw is message.raw:
+            return Entry(UNCHANGED, source_crc), None
+        return Entry(CHANGED, source_crc, raw), None
 
     def _finish(
         self, message: BagMessage, entry: Entry, error: Exception | None, cached: bool

@@ -12,6 +12,7 @@ from sim2real_ros.image import encode_into, layout_like, place
 from sim2real_ros.image.headers import read_header
 from sim2real_ros.runtime.message_image import MessageImage, compress_like, read_image
 from sim2real_ros.runtime.pixel_format import RgbImage
+from sim2real_ros.translation.camera_turns import FrameTranslator
 from sim2real_ros.translation.model_pool import ModelPool
 
 Size = tuple[int, int]
@@ -21,7 +22,7 @@ _OTHER_FIELDS = (AttributeError, TypeError, ValueError, IndexError, OverflowErro
 
 
 def translate_message(
-    reader: BagReader, message: BagMessage, pool: ModelPool, quality: int
+    reader: BagReader, message: BagMessage, model: FrameTranslator, quality: int
 ) -> bytes:
     """Translate an Image or CompressedImage.
 
@@ -31,7 +32,7 @@ def translate_message(
     Args:
         reader: Knows the message's type.
         message: To translate.
-        pool: The model.
+        model: A model pool, or the message's turn at it; is told the stamp of the header.
         quality: Of a JPEG that has to be written anew.
 
     Returns:
@@ -48,7 +49,7 @@ def translate_message(
         image = read_image(content, is_compressed=is_compressed)
     except _OTHER_FIELDS as error:
         raise ImageError(f'the message type is another one than ROS knows: {error}') from error
-    result = pool.translate(image.rgb)
+    result = model.translate(image.rgb, _stamp_s(content))
     if np.array_equal(result, image.rgb):
         return message.raw
     if is_compressed:
@@ -57,6 +58,15 @@ def translate_message(
     else:
         _fill(content, image, result)
     return reader.serialize(message.connection, content)
+
+
+def _stamp_s(content: Any) -> float | None:
+    """Return the stamp of a message's header in seconds, None where it has none."""
+    try:
+        stamp = content.header.stamp
+        return int(stamp.sec) + int(stamp.nanosec) / 1e9
+    except _OTHER_FIELDS:
+        return None
 
 
 def _fill(content: Any, image: MessageImage, result: RgbImage) -> None:

@@ -1,6 +1,7 @@
 """Translate a folder tree of images into another, with labels and manifest."""
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +15,21 @@ from sim2real_ros.files import (
 )
 from sim2real_ros.image.opencv_threads import one_opencv_thread
 from sim2real_ros.runtime.model_file import ModelFile
+from sim2real_ros.translation.camera_turns import CameraTurns, FrameTurn
 from sim2real_ros.translation.folder_content import (
     FolderContent,
     FolderImage,
     notes_about,
     read_folder,
 )
+from sim2real_ros.translation.folder_drives import drives_of_images
 from sim2real_ros.translation.image_file import FORMAT_OF_SUFFIX, translate_file
-from sim2real_ros.translation.model_pool import FailureGuard, ModelPool, fingerprint
+from sim2real_ros.translation.model_pool import (
+    FailureGuard,
+    ModelPool,
+    fingerprint,
+    without_effect,
+)
 from sim2real_ros.translation.options import TranslateOptions
 from sim2real_ros.translation.report import ProgressCallback, TranslationReport, printable
 
@@ -80,6 +88,7 @@ class FolderTranslation:
             f'{labels} label, mask and calibration files copied',
             *(f'left out: {each.where}: {each.reason}' for each in content.refused),
             *self._notes,
+            *without_effect(self._model, self._options),
             f'{str(self._job.folder)!r}: {state}',
         ]
 
@@ -110,17 +119,27 @@ class FolderTranslation:
             if self._job.finished(omission.where) is None:
                 self._job.commit(omission.where, omission=omission)
         results = ordered_map(
-            lambda image: self._outcome(image, pool),
-            self._content.images,
+            lambda each: (each[0], self._outcome(*each)),
+            self._turns(pool),
             workers=self._options.jobs,
         )
-        for done, (image, outcome) in enumerate(
-            zip(self._content.images, results, strict=True), 1
-        ):
+        for done, (image, outcome) in enumerate(results, 1):
             self._commit(image, outcome, guard)
             if progress is not None:
                 progress(self.kind, done)
         return pool.hints
+
+    def _turns(self, pool: ModelPool) -> Iterator[tuple[FolderImage, FrameTurn]]:
+        """Yield all images; with smoothing, drive by drive and in the order of each."""
+        images = self._content.images
+        if not pool.smooths:
+            turns = CameraTurns(pool)
+            yield from ((image, turns.next()) for image in images)
+            return
+        for drive in drives_of_images(images):
+            is_done = all(self._job.is_finished(image.name) for image in drive)
+            turns = CameraTurns(pool, has_memory=not is_done)
+            yield from ((image, turns.next()) for image in drive)
 
     def _commit(self, image: FolderImage, outcome: _Outcome | None, guard: FailureGuard) -> None:
         if outcome is None:
@@ -135,16 +154,23 @@ class FolderTranslation:
             omission = Omission(image.name, str(outcome.error))
             self._job.commit(image.name, omission=omission)
 
-    def _outcome(self, image: FolderImage, pool: ModelPool) -> _Outcome | None:
+    def _outcome(self, image: FolderImage, turn: FrameTurn) -> _Outcome | None:
         """Translate and save one image, in any thread; None where an earlier run has done so."""
-        if self._job.is_finished(image.name):
+        is_finished = self._job.is_finished(image.name)
+        if is_finished and not turn.has_followers:
             return None
+        stamp_ns = image.record.stamp_ns if image.record else None
+        stamp_s = None if stamp_ns is None else stamp_ns / 1e9
+        quality = self._options.quality
         try:
-            content = self._read(image.name)
-            labels = {name: self._read(name) for name in image.labels}
-            translated = translate_file(content, pool, *image.formats, self._options.quality)
+            with turn:
+                content = self._read(image.name)
+                labels = {name: self._read(name) for name in image.labels}
+                translated = translate_file(content, turn, *image.formats, quality, stamp_s)
         except (ImageError, BackendError, _UnreadableError) as error:
-            return _Outcome(error=error)
+            return None if is_finished else _Outcome(error=error)
+        if is_finished:
+            return None
         saved = self._job.save(image.target, translated.content)
         for name, label in labels.items():
             self._job.save(name, label)

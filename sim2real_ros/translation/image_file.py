@@ -11,7 +11,7 @@ from sim2real_ros.image.file_pixels import (
     read_file_pixels,
     write_file_pixels,
 )
-from sim2real_ros.translation.model_pool import ModelPool
+from sim2real_ros.translation.camera_turns import FrameTranslator
 
 FORMAT_OF_SUFFIX = {'.png': 'png', '.jpg': 'jpg', '.jpeg': 'jpg', '.webp': 'webp', '.bmp': 'bmp'}
 
@@ -25,7 +25,12 @@ class TranslatedFile:
 
 
 def translate_file(
-    content: bytes, pool: ModelPool, source_format: str, file_format: str, quality: int
+    content: bytes,
+    model: FrameTranslator,
+    source_format: str,
+    file_format: str,
+    quality: int,
+    stamp_s: float | None = None,
 ) -> TranslatedFile:
     """Translate an image file; it stays grey, 16-bit or transparent where it was.
 
@@ -34,10 +39,11 @@ def translate_file(
 
     Args:
         content: The whole file.
-        pool: The model.
+        model: A model pool, or the image's turn at it.
         source_format: Value of ``FORMAT_OF_SUFFIX``.
         file_format: The same for the result.
         quality: Of JPEG and WebP.
+        stamp_s: When it was taken, in seconds; None = unknown.
 
     Raises:
         ImageError: It cannot be decoded or encoded.
@@ -45,7 +51,7 @@ def translate_file(
     """
     raw = read_file_pixels(content)
     rgb = decode(raw)
-    result = pool.translate(rgb)
+    result = model.translate(rgb, stamp_s)
     size = (result.shape[1], result.shape[0])
     if source_format == file_format and np.array_equal(result, rgb):
         return TranslatedFile(content, size)

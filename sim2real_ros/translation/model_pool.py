@@ -13,7 +13,9 @@ import numpy as np
 from sim2real_ros.errors import BackendError
 from sim2real_ros.files import sha256_of_bytes
 from sim2real_ros.runtime.backends import BackendOptions, create_backend
+from sim2real_ros.runtime.bilateral.structure import is_bilateral
 from sim2real_ros.runtime.blend import Blender
+from sim2real_ros.runtime.frame_context import DETAIL_STRENGTH, CameraMemory, FrameContext
 from sim2real_ros.runtime.message_image import resized, run_model
 from sim2real_ros.runtime.model_file import ModelFile
 from sim2real_ros.runtime.pixel_format import RgbImage
@@ -45,7 +47,7 @@ class ModelPool:
         for each in translators:
             self._idle.put(each)
         self._blenders = threading.local()
-        self._has_scaled = False
+        self._has_scaled = self._has_smoothed = self._has_not_smoothed = False
 
     @classmethod
     def load(cls, model: ModelFile, options: TranslateOptions) -> 'ModelPool':
@@ -54,7 +56,8 @@ class ModelPool:
         Raises:
             BackendError: The runtime is missing or refuses the model.
         """
-        sessions = min(options.jobs, MAX_SESSIONS)
+        # Frames that build upon each other go through one after the other.
+        sessions = 1 if smooths(model, options) else min(options.jobs, MAX_SESSIONS)
         threads = max(1, options.jobs // sessions)
 
         def translator(provider: str) -> Translator:
@@ -74,18 +77,34 @@ class ModelPool:
     def hints(self) -> tuple[str, ...]:
         """What is worth knowing of the images so far, in sentences."""
         size = self.model.card.size
-        if size is None or not self._has_scaled:
-            return ()
-        return (
-            f'images of other sizes go through {size[0]}x{size[1]}, the only size that the model '
-            f'{self.model.card.name} runs at',
-        )
+        hints = [*without_effect(self.model, self._options)]
+        if size is not None and self._has_scaled:
+            hints.append(
+                f'images of other sizes go through {size[0]}x{size[1]}, the only size that the '
+                f'model {self.model.card.name} runs at'
+            )
+        if self._has_not_smoothed and not self._has_smoothed:
+            hints.append(
+                f'the back end {self._first.backend.name} runs the model in one piece and smooths '
+                'nothing: --temporal-smoothing has no effect (--backend fused smooths)'
+            )
+        return tuple(hints)
 
-    def translate(self, rgb: RgbImage) -> RgbImage:
+    @property
+    def smooths(self) -> bool:
+        """Whether frames build upon those before; then they need ``CameraTurns``."""
+        return smooths(self.model, self._options)
+
+    def translate(
+        self, rgb: RgbImage, stamp_s: float | None = None, memory: CameraMemory | None = None
+    ) -> RgbImage:
         """Translate one image, in any thread.
 
         Args:
             rgb: uint8 (H, W, 3), RGB; not written to.
+            stamp_s: When it was taken, in seconds; None = unknown.
+            memory: Of its camera, for one frame at a time in their order (``CameraTurns``); None
+                = the image stands alone, and nothing is smoothed.
 
         Returns:
             uint8 (H', W', 3), RGB, of ``published_size``; ``rgb`` itself where strength is 0 and
@@ -102,11 +121,21 @@ class ModelPool:
         if self.model.card.size not in (None, (rgb.shape[1], rgb.shape[0])):
             self._has_scaled = True
         result = np.empty((size[1], size[0], 3), np.uint8)
+        options = self._options
+        context = FrameContext(
+            options.detail_strength, options.temporal_smoothing_s, stamp_s, memory
+        )
         with self._borrowed() as translator:
-            run_model(translator, rgb, size, result)
+            run_model(translator, rgb, size, result, context)
+        self._note_smoothing(memory)
         if not blend.keeps_translated:
             self._blender().apply(resized(rgb, size), result)
         return result
+
+    def _note_smoothing(self, memory: CameraMemory | None) -> None:
+        if memory is not None:
+            self._has_smoothed |= memory.content is not None
+            self._has_not_smoothed |= memory.content is None
 
     @contextmanager
     def _borrowed(self) -> Iterator[Translator]:
@@ -122,6 +151,23 @@ class ModelPool:
             self._blenders.blender = Blender(self._options.blend)
         blender: Blender = self._blenders.blender
         return blender
+
+
+def smooths(model: ModelFile, options: TranslateOptions) -> bool:
+    """Tell whether a translation averages a grid over the frames of a camera."""
+    return options.temporal_smoothing_s > 0 and is_bilateral(model)
+
+
+def without_effect(model: ModelFile, options: TranslateOptions) -> tuple[str, ...]:
+    """Say which chosen options the model has no use for, one sentence each."""
+    name, sentences = model.card.name, []
+    if options.temporal_smoothing_s > 0 and not is_bilateral(model):
+        sentences.append(
+            f'the model {name} has no grid to smooth: --temporal-smoothing has no effect'
+        )
+    if options.detail_strength != 1 and DETAIL_STRENGTH not in model.card.extra_inputs:
+        sentences.append(f'the model {name} has no detail branch: --detail-strength has no effect')
+    return tuple(sentences)
 
 
 class FailureGuard:

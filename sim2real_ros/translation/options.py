@@ -10,6 +10,9 @@ from sim2real_ros.files import default_workers
 from sim2real_ros.image.encode_file import DEFAULT_QUALITY, FILE_FORMATS
 from sim2real_ros.runtime.blend import FULL_ROI, Blend, Roi, blend_reason
 
+MAX_SMOOTHING_S = 10.0
+"""Colours that are averaged for longer are those of another place."""
+
 
 @dataclass(frozen=True)
 class TranslateOptions:
@@ -25,6 +28,9 @@ class TranslateOptions:
         strength: 0 = original, 1 = translated.
         roi: (x, y, width, height) of the translated region, as fractions of the image.
         feather_px: Width of the region's soft inner border, in pixels.
+        detail_strength: Share of a model's detail branch, 0..1; others have none.
+        temporal_smoothing_s: Time constant in seconds over which a bilateral grid is averaged,
+            0 = off; not for a single image.
         quality: Of JPEG and WebP files that have to be written anew, 1 to 100.
         image_format: Of the files of a folder, one of FILE_FORMATS; '' = each file's own.
         only: Glob patterns of the images of a folder to translate, relative to it; () = all.
@@ -43,6 +49,8 @@ class TranslateOptions:
     strength: float = 1.0
     roi: Roi = FULL_ROI
     feather_px: float = 0.0
+    detail_strength: float = 1.0
+    temporal_smoothing_s: float = 0.0
     quality: int = DEFAULT_QUALITY
     image_format: str = ''
     only: tuple[str, ...] = ()
@@ -61,6 +69,13 @@ class TranslateOptions:
         reason = blend_reason(self.strength, self.roi, self.feather_px)
         if reason:
             raise ConfigError(f'{reason}.')
+        if not 0 <= self.detail_strength <= 1:
+            raise ConfigError(f'detail_strength must lie in 0..1, not {self.detail_strength}.')
+        if not 0 <= self.temporal_smoothing_s <= MAX_SMOOTHING_S:
+            raise ConfigError(
+                f'temporal_smoothing_s must lie in 0..{MAX_SMOOTHING_S:g} seconds, not '
+                f'{self.temporal_smoothing_s}.'
+            )
         if not 1 <= self.quality <= 100:
             raise ConfigError(f'quality must lie in 1..100, not {self.quality}.')
         if self.image_format not in ('', *FILE_FORMATS):

@@ -24,6 +24,7 @@ _MEANT_FOR = {
     'on_failure': ('--on-failure', ('bag',)),
     'only': ('--only', ('folder',)),
     'frames': ('--frames', ('frames',)),
+    'temporal_smoothing_s': ('--temporal-smoothing', ('folder', 'video', 'frames', 'bag')),
     'image_format': ('--format', ('folder', 'image', 'frames')),
 }
 """Options that mean nothing for other kinds of sources."""

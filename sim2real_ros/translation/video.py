@@ -14,8 +14,14 @@ from sim2real_ros.image.opencv_threads import one_opencv_thread
 from sim2real_ros.image.video_file import VIDEO_CODECS, VideoFile
 from sim2real_ros.runtime.model_file import ModelFile
 from sim2real_ros.runtime.pixel_format import RgbImage
+from sim2real_ros.translation.camera_turns import CameraTurns, FrameTurn
 from sim2real_ros.translation.folder import VERB
-from sim2real_ros.translation.model_pool import FailureGuard, ModelPool, fingerprint
+from sim2real_ros.translation.model_pool import (
+    FailureGuard,
+    ModelPool,
+    fingerprint,
+    without_effect,
+)
 from sim2real_ros.translation.options import TranslateOptions
 from sim2real_ros.translation.report import (
     ProblemList,
@@ -63,6 +69,7 @@ class VideoTranslation:
         return [
             f'{self.total or "?"} frames of {str(self._video.path)!r} at {self._rate_hz:g} Hz '
             f'through {self._model.card.name}',
+            *without_effect(self._model, self._options),
             f'{str(self._output)!r}: would be written, without sound',
         ]
 
@@ -92,8 +99,11 @@ class VideoTranslation:
     ) -> int:
         guard = FailureGuard()
         video: VideoFile | None = None
+        turns = CameraTurns(pool)
         results = ordered_map(
-            lambda frame: _result(frame, pool), self._video, workers=self._options.jobs
+            lambda each: _result(*each),
+            ((frame, turns.next()) for frame in self._video),
+            workers=self._options.jobs,
         )
         for index, (image, error) in enumerate(results):
             if error is None:
@@ -139,6 +149,7 @@ class FramesTranslation:
         return [
             f'{self.total or "?"} frames of {str(self._video.path)!r} through '
             f'{self._model.card.name}, each to images/frame_00000000.{self._format} ...',
+            *without_effect(self._model, self._options),
             f'{str(self._job.folder)!r}: {state}',
         ]
 
@@ -163,9 +174,10 @@ class FramesTranslation:
         """Do all frames; return the hints of the model."""
         pool = ModelPool.load(self._model, self._options)
         guard = FailureGuard()
+        turns = CameraTurns(pool)
         outcomes = ordered_map(
-            lambda numbered: self._outcome(*numbered, pool),
-            enumerate(self._video),
+            lambda each: self._outcome(*each),
+            ((index, frame, turns.next()) for index, frame in enumerate(self._video)),
             workers=self._options.jobs,
         )
         for index, outcome in enumerate(outcomes):
@@ -186,11 +198,14 @@ class FramesTranslation:
         return pool.hints
 
     def _outcome(
-        self, index: int, frame: Frame, pool: ModelPool
+        self, index: int, frame: Frame, turn: FrameTurn
     ) -> ManifestRecord | Sim2RealError | None:
-        if self._job.is_finished(str(index)):
+        is_finished = self._job.is_finished(str(index))
+        if is_finished and not turn.has_followers:
             return None
-        result, error = _result(frame, pool)
+        result, error = _result(frame, turn)
+        if is_finished:
+            return None
         if error is not None:
             return error
         quality = None if self._format == 'png' else self._options.quality
@@ -209,10 +224,11 @@ class FramesTranslation:
         )
 
 
-def _result(frame: Frame, pool: ModelPool) -> tuple[RgbImage, Sim2RealError | None]:
+def _result(frame: Frame, turn: FrameTurn) -> tuple[RgbImage, Sim2RealError | None]:
     """Translate a frame; where that fails, return what there was, and the error."""
     try:
-        return pool.translate(frame.image), None
+        with turn:
+            return turn.translate(frame.image, frame.stamp_ns / 1e9), None
     except (ImageError, BackendError) as error:
         return frame.image, error
 

@@ -2,6 +2,7 @@
 
 import bag_cases
 import numpy as np
+import planted_grid
 import pytest
 import translation_cases as cases
 
@@ -91,6 +92,48 @@ def test_videos_and_bags_say_it_as_well(tmp_path, capsys):
     for words in (bag, film, frames):
         assert run(*words, '--model', model) == 0
         assert capsys.readouterr().err.count('go through 32x24') == 1
+
+
+@pytest.mark.parametrize(
+    ('option', 'hint'),
+    [
+        ('--temporal-smoothing', 'the model identity has no grid to smooth'),
+        ('--detail-strength', 'the model identity has no detail branch'),
+    ],
+)
+def test_option_that_the_model_has_no_use_for_is_told(tmp_path, folder, capsys, option, hint):
+    words = (folder, '--model', 'identity', option, '0.5', '-o', tmp_path / 'out')
+    assert run(*words, '--dry-run') == 0
+    assert f'{hint}: {option} has no effect\n' in capsys.readouterr().out
+    assert run(*words) == 0
+    assert f'note: {hint}: {option} has no effect\n' in capsys.readouterr().err
+
+
+def test_back_end_that_smooths_nothing_is_told(tmp_path, folder, capsys, monkeypatch):
+    planted_grid.plant(monkeypatch, planted_grid.OnePiece)
+    words = (folder, '--model', 'identity', '--temporal-smoothing', '0.5')
+    assert run(*words, '-o', tmp_path / 'out') == 0
+    assert 'note: the back end planted runs the model in one piece' in capsys.readouterr().err
+    planted_grid.plant(monkeypatch)
+    assert run(*words, '-o', tmp_path / 'smooth') == 0
+    assert 'no effect' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('option', 'value'),
+    [('--temporal-smoothing', '-1'), ('--temporal-smoothing', 'nan'),
+     ('--temporal-smoothing', '10.1'), ('--detail-strength', '1.5'), ('--detail-strength', 'nan')],
+)  # fmt: skip
+def test_numbers_without_meaning_are_refused(tmp_path, folder, capsys, option, value):
+    assert run(folder, '--model', 'identity', option, value, '-o', tmp_path / 'out') == 1
+    assert 'must lie in 0..1' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+def test_one_image_has_no_time_to_be_smoothed_over(tmp_path, folder, capsys):
+    words = ('--model', 'identity', '--temporal-smoothing', '0.5', '-o', tmp_path / 'out')
+    assert run(folder / 'a.png', *words) == 1
+    assert 'temporal_smoothing_s (--temporal-smoothing) has no meaning' in capsys.readouterr().err
 
 
 def test_mistakes_end_with_one_line(tmp_path, folder, capsys):
