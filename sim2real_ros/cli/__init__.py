@@ -21,9 +21,11 @@ VERBS = {
     'calibrate-colours': ('calibrate_colours', 'fit colour thresholds, see where they carry over'),
     'compare-detectors': ('compare_detectors', 'train on X, test on Y: how much gap is closed'),
     'fit-colour': ('fit_colour', 'fit a colour transfer between simulated and real images'),
+    'fit-camera-effects': ('fit_camera_effects', 'fit blur, noise and vignetting of a camera'),
     'fit-domain': ('fit_domain', 'write into a model what frames it was trained on'),
     'evaluate': ('evaluate', 'judge models: realism, labels kept, perception'),
     'export': ('export', 'write the generator of a training run as a model file'),
+    'quantise': ('quantise', 'write a model in int8, where that is faster and good enough'),
     'import-checkpoint': ('import_checkpoint', 'turn a CycleGAN/pix2pix/CUT .pth into a model'),
     'inspect': ('inspect', "print a model's card, contract and hash"),
 }

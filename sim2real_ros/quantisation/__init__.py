@@ -1,0 +1,1 @@
+"""Models in int8 where that pays: calibrated, measured, and refused where it does not."""
