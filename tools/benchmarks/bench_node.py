@@ -1,4 +1,4 @@
-"""What the node costs: its latency beside a relay, its throughput beside a bare loop."""
+"""What the node costs: beside a relay, beside a bare loop, at rising rates, and at 30 Hz."""
 
 import argparse
 import json
@@ -6,23 +6,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bench_processes import HERE, OUTPUT, Passage, running, send_frames
+from bench_processes import HERE, OUTPUT, Passage, Stream, running, send, send_all, use_cores
+from machine_description import describe_machine, machine_line
+from node_command import model_files, proxy, streams
+from node_rates import RateRow, as_dicts, best_rows, rates_table, sweep
+from result_table import markdown_table, show_table
 
 from sim2real_ros.runtime.translator import Translator
 
 RELAY = (str(HERE / 'bench_relay.py'),)
+CAMERA_HZ = 30.0
 _BARE_LOOP_S = 3.0
 
-
-def proxy(model: str, threads: int) -> tuple[str, ...]:
-    """Return the command of a node."""
-    values = {'model': model, 'threads': threads, 'trial_run': 'false'}
-    parameters = [item for k, v in values.items() for item in ('-p', f'{k}:={v}')]
-    return ('-m', 'sim2real_ros.ros.perception_proxy', '--ros-args', *parameters)
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -38,21 +37,26 @@ class LatencyRound:
         return self.node.percentile_ms(50) / self.relay.percentile_ms(50)
 
 
-def latency_round(size: tuple[int, int], frames: int, rate_hz: float) -> LatencyRound:
+def latency_round(size: Size, frames: int, rate_hz: float) -> LatencyRound:
     """Send frames through the relay, then through the node."""
     with running(*RELAY):
-        relay = send_frames(frames, rate_hz, size)
+        relay = send(Stream(frames, rate_hz, size))
     with running(*proxy('identity', 0)):
-        node = send_frames(frames, rate_hz, size)
+        node = send(Stream(frames, rate_hz, size))
     return LatencyRound(relay, node)
 
 
 class BareLoop:
     """``Translator.translate`` on the same frames in a loop, and nothing else."""
 
-    def __init__(self, model: str, threads: int, size: tuple[int, int]) -> None:
-        """Load the model and run it once."""
-        self._translator = Translator.load(model, threads=threads)
+    def __init__(self, path: str, threads: int, size: Size, settings: dict[str, str]) -> None:
+        """Load the model as the node would, and run it once."""
+        backend, provider, precision = (
+            settings.get(each, 'auto') for each in ('backend', 'provider', 'precision')
+        )
+        self._translator = Translator.load(
+            path, threads=threads, backend=backend, provider=provider, precision=precision
+        )
         self._translator.warm_up(size)
         random = np.random.default_rng(0)
         self._frame = random.integers(0, 256, (size[1], size[0], 3), np.uint8)
@@ -67,12 +71,13 @@ class BareLoop:
         return frames / (time.monotonic() - start)
 
 
-def loaded_rate_hz(bare: BareLoop, frames: int, rate_hz: float, size: tuple[int, int]) -> float:
+def loaded_rate_hz(bare: BareLoop, frames: int, rate_hz: float, size: Size) -> float:
     """Return the rate of the bare loop while a camera sends as many frames past it to a sink.
 
     The difference to the idle machine is what camera and sink take; it is not the node's.
     """
-    sender = threading.Thread(target=send_frames, args=(frames, rate_hz, size, OUTPUT))
+    past = Stream(frames, rate_hz, size, topic=OUTPUT, reliability='reliable')
+    sender = threading.Thread(target=send, args=(past,))
     sender.start()
     # Camera and sink need a while to start.
     time.sleep(2.0)
@@ -82,16 +87,20 @@ def loaded_rate_hz(bare: BareLoop, frames: int, rate_hz: float, size: tuple[int,
     return rate
 
 
-def throughput_round(model: str, threads: int, size: tuple[int, int]) -> dict[str, float]:
+def throughput_round(
+    model: tuple[str, str], threads: int, size: Size, settings: list[str]
+) -> dict[str, Any]:
     """Compare the bare loop and the node, fed 1.2 times as fast as the bare loop runs."""
-    bare = BareLoop(model, threads, size)
+    name, path = model
+    bare = BareLoop(path, threads, size, dict(each.split(':=', 1) for each in settings))
     end = time.monotonic() + _BARE_LOOP_S
     idle_hz = bare.rate_hz(lambda: time.monotonic() < end)
     frames, rate_hz = int(idle_hz * 1.2 * 4), idle_hz * 1.2
     loaded_hz = loaded_rate_hz(bare, frames, rate_hz, size)
-    with running(*proxy(model, threads)):
-        passage = send_frames(frames, rate_hz, size)
+    with running(*proxy(path, threads, settings=settings)):
+        passage = send(Stream(frames, rate_hz, size))
     return {
+        'model': name,
         'threads': threads,
         'bare_ms': round(1000 / idle_hz, 2),
         'bare_hz': round(idle_hz, 1),
@@ -102,39 +111,117 @@ def throughput_round(model: str, threads: int, size: tuple[int, int]) -> dict[st
     }
 
 
-def loss_run(size: tuple[int, int], seconds: float, rate_hz: float) -> dict[str, Any]:
-    """Send frames at camera rate through the node and count what arrives."""
-    with running(*proxy('identity', 0)):
-        passage = send_frames(int(seconds * rate_hz), rate_hz, size)
+def latency_run(
+    model: tuple[str, str], arguments: argparse.Namespace, size: Size
+) -> dict[str, Any]:
+    """Send frames at camera rate through the node; count what arrives, and when."""
+    name, path = model
+    frames = int(arguments.seconds * CAMERA_HZ)
+    # Enough threads are wanted where a frame must be ready soon, and there is time between two.
+    threads = arguments.threads[-1]
+    command = proxy(path, threads, cameras=arguments.cameras, settings=arguments.set)
+    with running(*command):
+        passages = send_all(streams(arguments.cameras, frames, CAMERA_HZ, size))
+    latencies = [each.latencies() for each in passages]
     return {
-        'sent': passage.sent,
-        'received': passage.received,
-        'latency_p50_ms': round(passage.percentile_ms(50), 2),
-        'latency_p99_ms': round(passage.percentile_ms(99), 2),
-        'latency_max_ms': round(float(passage.latency_ms.max()), 2),
+        'model': name,
+        'threads': threads,
+        'cameras': len(passages),
+        'sent': sum(each.sent for each in passages),
+        'received': sum(each.received for each in passages),
+        **{key: max(each[key] for each in latencies) for key in latencies[0]},
     }
 
 
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Do all measurements in one run, alternating what is compared; return and print them."""
     size = (arguments.size[0], arguments.size[1])
-    rounds = [latency_round(size, 150, 30.0) for _ in range(arguments.rounds)]
-    for r in rounds:
-        relay, node = r.relay.percentile_ms(50), r.node.percentile_ms(50)
-        print(f'latency p50: relay {relay:.2f} ms, node {node:.2f} ms, ratio {r.ratio:.2f}')
-    model = str(Path(arguments.model))
-    throughput = [
-        throughput_round(model, threads, size)
-        for _ in range(arguments.rounds)
-        for threads in (1, 2)
-    ]
-    for row in throughput:
-        print('throughput:', row)
-    result = {
-        'size': size,
-        'latency_ratio_p50': float(np.median([r.ratio for r in rounds])),
-        'throughput': throughput,
-        'loss': loss_run(size, arguments.seconds, 30.0),
-    }
-    print(json.dumps(result, indent=1))
+    cores = use_cores(arguments.cores)
+    result: dict[str, Any] = {'machine': describe_machine(), 'size': size, 'cores': cores}
+    with model_files(arguments.model, size) as models:
+        for part in arguments.parts:
+            result[part] = PARTS[part](arguments, size, models, cores)
+            print(f'{part}: {json.dumps(result[part])}', flush=True)
+    show_table(node_tables(result), 'node', arguments.table)
     return result
+
+
+def relay_part(arguments: argparse.Namespace, size: Size, _: Any, __: int) -> dict[str, Any]:
+    """Compare the node with a plain relay, several times."""
+    rounds = [latency_round(size, 150, CAMERA_HZ) for _ in range(arguments.rounds)]
+    return {
+        'relay_p50_ms': [round(each.relay.percentile_ms(50), 2) for each in rounds],
+        'node_p50_ms': [round(each.node.percentile_ms(50), 2) for each in rounds],
+        'ratios': [round(each.ratio, 2) for each in rounds],
+        'ratio': float(np.median([each.ratio for each in rounds])),
+    }
+
+
+def bare_part(
+    arguments: argparse.Namespace, size: Size, models: dict[str, str], _: int
+) -> list[dict[str, Any]]:
+    """Compare the node with a bare loop, several times."""
+    return [
+        throughput_round(model, threads, size, arguments.set)
+        for _ in range(arguments.rounds)
+        for model in models.items()
+        for threads in arguments.threads
+    ]
+
+
+def rates_part(
+    arguments: argparse.Namespace, size: Size, models: dict[str, str], cores: int
+) -> list[dict[str, Any]]:
+    """Send at rising rates."""
+    rows: list[RateRow] = []
+    for model in {**models, 'identity': 'identity'}.items():
+        for threads in arguments.threads:
+            rows += sweep(
+                model, threads, cameras=arguments.cameras, size=size, cores=cores,
+                rates_hz=arguments.rates, settings=arguments.set,
+            )  # fmt: skip
+    return as_dicts(rows)
+
+
+def latency_part(
+    arguments: argparse.Namespace, size: Size, models: dict[str, str], _: int
+) -> list[dict[str, Any]]:
+    """Send at a camera's rate for a while."""
+    every = {**models, 'identity': 'identity'}
+    return [latency_run(model, arguments, size) for model in every.items()]
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Size, dict[str, str], int], Any]] = {
+    'relay': relay_part,
+    'bare': bare_part,
+    'rates': rates_part,
+    'latency': latency_part,
+}
+
+
+def node_tables(result: dict[str, Any]) -> str:
+    """Return the tables of the parts that were measured, in Markdown."""
+    width, height = result['size']
+    line = machine_line(result['machine'])
+    parts = [f'{width}x{height} rgb8, camera, node and sink on {result["cores"]} cores. {line}']
+    if 'relay' in result:
+        relay = result['relay']
+        names = ('relay p50 ms, by round', 'node p50 ms', 'ratio')
+        cells = (relay['relay_p50_ms'], relay['node_p50_ms'], relay['ratios'])
+        shown = [', '.join(map(str, each)) for each in cells]
+        parts.append(f'### Beside a relay\n\n{markdown_table(names, [shown])}')
+    if result.get('bare'):
+        rows = result['bare']
+        table = markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+        parts.append(f'### Beside a bare loop\n\n{table}')
+    if result.get('rates'):
+        found = [RateRow(**each) for each in result['rates']]
+        parts.append(
+            f'### Rates\n\n{rates_table(found)}\n\n### Where the time goes, at the highest '
+            f'output\n\nms for each frame that reached a sink.\n\n{rates_table(best_rows(found))}'
+        )
+    if result.get('latency'):
+        rows = result['latency']
+        table = markdown_table(list(rows[0]), [list(row.values()) for row in rows])
+        parts.append(f'### Latency at {CAMERA_HZ:g} Hz\n\nms, camera to sink.\n\n{table}')
+    return '\n\n'.join(parts)

@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +26,16 @@ def ros_environment() -> dict[str, str]:
     return environ
 
 
+def use_cores(count: int) -> int:
+    """Keep this process and all that it starts on so many cores; 0 = all. Return their number."""
+    if not hasattr(os, 'sched_setaffinity'):
+        return os.cpu_count() or 1
+    allowed = sorted(os.sched_getaffinity(0))
+    if count:
+        os.sched_setaffinity(0, allowed[:count])
+    return len(os.sched_getaffinity(0))
+
+
 @contextmanager
 def running(*command: str) -> Iterator['subprocess.Popen[bytes]']:
     """Run a Python program beside the ``with`` block, and end it after the block."""
@@ -37,6 +49,65 @@ def running(*command: str) -> Iterator['subprocess.Popen[bytes]']:
         process.wait(30)
 
 
+class Diagnostics:
+    """What a node says on /diagnostics, asked for through a process that listens."""
+
+    def __init__(self, process: 'subprocess.Popen[str]') -> None:
+        """Take over the process."""
+        self._process = process
+
+    def newest(self) -> dict[str, dict[str, str]]:
+        """Return the newest key-value pairs by the status' name."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write('\n')
+        self._process.stdin.flush()
+        statuses: dict[str, dict[str, str]] = json.loads(self._process.stdout.readline())
+        return statuses
+
+
+@contextmanager
+def diagnostics() -> Iterator[Diagnostics]:
+    """Listen to /diagnostics beside the ``with`` block."""
+    with subprocess.Popen(
+        [sys.executable, str(HERE / 'bench_diagnostics.py')],
+        env=ros_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield Diagnostics(process)
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What one camera sends to one sink.
+
+    Attributes:
+        frames: How many at most.
+        rate_hz: How fast; 0 = as fast as it goes.
+        size: (width, height).
+        seconds: How long at most.
+        topic: Where the camera publishes.
+        output: What the sink listens to; ``topic`` sends straight to it.
+        reliability: Of the camera.
+        sink_reliability: Of the sink.
+        compressed: Whether the messages are JPEGs.
+        environ: Further variables of both processes; '' unsets one.
+    """
+
+    frames: int
+    rate_hz: float
+    size: tuple[int, int]
+    seconds: float = float('inf')
+    topic: str = 'image_raw'
+    output: str = OUTPUT
+    reliability: str = 'best_effort'
+    sink_reliability: str = 'reliable'
+    compressed: bool = False
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Passage:
     """What became of the frames of one measurement.
@@ -46,52 +117,79 @@ class Passage:
         received: Frames that reached the sink.
         latency_ms: Camera to sink, per received frame, in order of arrival.
         rate_hz: Frames per second at the sink, between its first and last.
+        camera_cpu_s: Time of the camera's CPUs while it published.
+        sink_cpu_s: Time of the sink's CPUs between the first and the last frame.
+        message_bytes: Of the image in a message.
     """
 
     sent: int
     received: int
     latency_ms: 'np.ndarray[tuple[int], np.dtype[np.float64]]'
     rate_hz: float
+    camera_cpu_s: float = 0.0
+    sink_cpu_s: float = 0.0
+    message_bytes: int = 0
 
     def percentile_ms(self, percent: float) -> float:
         """Return a percentile of the latency in milliseconds."""
         return float(np.percentile(self.latency_ms, percent))
 
+    def latencies(self) -> dict[str, float]:
+        """Return the latency's usual percentiles and maximum, in milliseconds."""
+        names = {'p50': 50.0, 'p90': 90.0, 'p99': 99.0, 'max': 100.0}
+        return {name: round(self.percentile_ms(at), 2) for name, at in names.items()}
 
-def send_frames(
-    frames: int, rate_hz: float, size: tuple[int, int], topic: str = 'image_raw'
-) -> Passage:
+
+def send(stream: Stream) -> Passage:
     """Send frames from a camera process through whatever runs to a sink process.
-
-    Args:
-        frames: How many.
-        rate_hz: How fast.
-        size: (width, height).
-        topic: Where the camera publishes; OUTPUT sends straight to the sink.
 
     Raises:
         RuntimeError: Nothing reached the sink.
     """
-    environ = ros_environment()
+    environ = {**ros_environment(), **stream.environ}
+    environ = {name: value for name, value in environ.items() if value}
+    kind = ('--compressed',) if stream.compressed else ()
     sink = subprocess.Popen(
-        [sys.executable, str(HERE / 'bench_sink.py'), OUTPUT],
+        [
+            sys.executable, str(HERE / 'bench_sink.py'), stream.output, *kind,
+            '--reliability', stream.sink_reliability,
+        ],
         env=environ,
         stdout=subprocess.PIPE,
-    )
+    )  # fmt: skip
     camera = [
-        sys.executable, str(HERE / 'bench_camera.py'), topic,
-        '--size', *map(str, size), '--rate-hz', str(rate_hz), '--frames', str(frames),
-        '--reliability', 'reliable' if topic == OUTPUT else 'best_effort',
+        sys.executable, str(HERE / 'bench_camera.py'), stream.topic, *kind,
+        '--size', *map(str, stream.size), '--rate-hz', str(stream.rate_hz),
+        '--frames', str(stream.frames), '--seconds', str(stream.seconds),
+        '--reliability', stream.reliability,
     ]  # fmt: skip
-    subprocess.run(camera, env=environ, check=True)
+    done = subprocess.run(camera, env=environ, check=True, stdout=subprocess.PIPE)
     output, _ = sink.communicate()
-    table = np.asarray(json.loads(output), np.int64).reshape(-1, 3)
+    return passage(json.loads(done.stdout), json.loads(output))
+
+
+def passage(camera: dict[str, Any], sink: dict[str, Any]) -> Passage:
+    """Turn what camera and sink printed into numbers.
+
+    Raises:
+        RuntimeError: Fewer than two frames reached the sink.
+    """
+    table = np.asarray(sink['frames'], np.int64).reshape(-1, 3)
     if len(table) < 2:
-        raise RuntimeError(f'Only {len(table)} of {frames} frames reached the sink.')
+        raise RuntimeError(f'Only {len(table)} of {camera["published"]} frames reached the sink.')
     seconds = (table[-1, 2] - table[0, 2]) / 1e9
     return Passage(
-        sent=frames,
+        sent=camera['published'],
         received=len(set(table[:, 0].tolist())),
         latency_ms=(table[:, 2] - table[:, 1]) / 1e6,
         rate_hz=float((len(table) - 1) / seconds),
+        camera_cpu_s=camera['cpu_s'],
+        sink_cpu_s=sink['cpu_s'],
+        message_bytes=camera['message_bytes'],
     )
+
+
+def send_all(streams: Sequence[Stream]) -> list[Passage]:
+    """Send several streams at once; see ``send``."""
+    with ThreadPoolExecutor(len(streams)) as pool:
+        return list(pool.map(send, streams))
