@@ -342,4 +342,5 @@ class TrainingConfig:
 
         A run is exported where these files may no longer be.
         """
-        return replace(self, extra_losses=replace(self.extra_losses, region_mask=''))
+        losses = replace(self.extra_losses, region_mask='', colour_weight=0.0)
+        return replace(self, extra_losses=losses)

@@ -130,10 +130,23 @@ def read_config(path: Path) -> TrainingConfig:
 def with_absolute_paths(config: TrainingConfig) -> TrainingConfig:
     """Return the configuration with paths that hold wherever the run is resumed from."""
     data: Values = {name: _absolute(getattr(config.data, name)) for name in _DATA_PATHS}
-    extra = replace(config.extra_losses, region_mask=_absolute(config.extra_losses.region_mask))
+    losses = config.extra_losses
+    extra = replace(
+        losses,
+        region_mask=_absolute(losses.region_mask),
+        sim_thresholds=_absolute_or_name(losses.sim_thresholds),
+        real_thresholds=_absolute_or_name(losses.real_thresholds),
+    )
     fields = [name for name in _OWN_PATHS if hasattr(config, name)]
     own: Values = {name: _absolute(getattr(config, name)) for name in fields}
     return replace(config, data=replace(config.data, **data), extra_losses=extra, **own)
+
+
+def _absolute_or_name(thresholds: str) -> str:
+    """Leave the name of a shipped file as it is, which is found from anywhere."""
+    path = Path(thresholds)
+    is_name = not path.suffix and len(path.parts) == 1 and not path.exists()
+    return thresholds if is_name else _absolute(thresholds)
 
 
 def _absolute(path: str) -> str:

@@ -12,6 +12,7 @@ from sim2real_ros.evaluation.colours.thresholds import (
     to_hsv,
 )
 from sim2real_ros.evaluation.perception.shipped import perception_file
+from sim2real_ros.training.engine.configuration import with_absolute_paths
 from sim2real_ros.training.losses.colour_consistency import (
     HUE_MARGIN,
     SATURATION_MARGIN,
@@ -22,7 +23,7 @@ from sim2real_ros.training.losses.colour_consistency import (
 )
 from sim2real_ros.training.losses.extra import ExtraLosses
 from sim2real_ros.training.losses.region import Region
-from sim2real_ros.training.options import ExtraLossOptions
+from sim2real_ros.training.options import ExtraLossOptions, TrainingConfig
 
 SIM = load_thresholds(perception_file('duckietown_sim'))
 REAL = load_thresholds(perception_file('duckietown_real'))
@@ -122,6 +123,18 @@ def test_colours_in_common():
     green = LineColour((HsvRange((50, 100, 100), (70, 255, 255)),))
     with pytest.raises(ConfigError, match='no colour in common'):
         colour_pairs(ColourThresholds('mine', {'green': green}), REAL)
+
+
+def test_a_run_that_is_exported_needs_no_thresholds(tmp_path, monkeypatch):
+    (tmp_path / 'mine.yaml').write_text('')
+    monkeypatch.chdir(tmp_path)
+    losses = ExtraLossOptions(colour_weight=1.0, sim_thresholds='mine.yaml')
+    config = with_absolute_paths(TrainingConfig(method='any', extra_losses=losses))
+    assert config.extra_losses.sim_thresholds == str(tmp_path / 'mine.yaml')
+    assert config.extra_losses.real_thresholds == 'duckietown_real'
+    with pytest.raises(ConfigError):
+        ExtraLosses(config.extra_losses)
+    assert ExtraLosses(config.without_files().extra_losses).networks == {}
 
 
 def test_extra_losses_use_the_named_thresholds(tmp_path):
