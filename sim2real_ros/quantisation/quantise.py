@@ -131,7 +131,7 @@ def _kept_in_float(
     raise ModelError(
         f'Not written: quality is only kept where no layer of {str(reference.model.path)!r} is '
         'quantised. Try another --calibration or more frames, or allow more loss '
-        '(--max-mean-levels, --min-psnr).'
+        '(--max-mean-levels, --min-psnr-db).'
     )
 
 

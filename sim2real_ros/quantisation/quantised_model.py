@@ -4,14 +4,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from sim2real_ros.card import ModelCard, side_file_path
+from sim2real_ros.card import ModelCard
 from sim2real_ros.errors import ModelError
 from sim2real_ros.files import write_atomically
 from sim2real_ros.quantisation.frame_sets import FrameSets
 from sim2real_ros.quantisation.options import QuantiseOptions
 from sim2real_ros.quantisation.quality import QualityLoss
 from sim2real_ros.quantisation.speed import Speed
-from sim2real_ros.runtime.model_path import check_writable
+from sim2real_ros.runtime.model_path import check_copy_writable
 
 LAYERS_SHOWN = 6
 
@@ -107,22 +107,6 @@ class QuantisedModel:
         return [f'{name:20}{text}' for name, text in rows]
 
 
-def check_quantised_path(path: str | Path, *, force: bool = False) -> None:
-    """Refuse a path that a quantised model must not be written to, before the work.
-
-    Raises:
-        ModelError: The suffix is not ``.onnx``, the file exists and ``force`` is false, or a side
-            card lies there, which would hide the card inside the model.
-    """
-    check_writable(path, force=force)
-    side = side_file_path(path)
-    if side.exists():
-        raise ModelError(
-            f'{str(side)!r} lies beside the new model and would hide the card inside it. Choose '
-            'another name: the model gets what the side card of the float one says.'
-        )
-
-
 def write_quantised(model: QuantisedModel, path: str | Path, *, force: bool = False) -> None:
     """Write a quantised model, if it is worth it.
 
@@ -132,11 +116,11 @@ def write_quantised(model: QuantisedModel, path: str | Path, *, force: bool = Fa
         force: Whether an existing file may be replaced.
 
     Raises:
-        ModelError: It lost too much or is not faster, or as ``check_quantised_path``.
+        ModelError: It lost too much or is not faster, or as ``check_copy_writable``.
         DataError: The disk refuses.
     """
     refusals = model.refusals()
     if refusals:
         raise ModelError(f'Not written: {" ".join(refusals)}')
-    check_quantised_path(path, force=force)
+    check_copy_writable(path, force=force)
     write_atomically(Path(path), model.content)
