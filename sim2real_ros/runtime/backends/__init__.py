@@ -93,7 +93,9 @@ def _create_fastest(model: ModelFile, options: BackendOptions) -> Backend:
     # A GPU that was asked for is looked for with all its errors; else only where there is one.
     if options.provider in ('cuda', 'tensorrt') or (options.provider == 'auto' and gpu_likely()):
         backend = _try('onnxruntime', model, options, told)
-        if backend is not None and (backend.provider != 'cpu' or not is_bilateral(model)):
+        # On the CPU after all, others may be better at this model or this precision.
+        others = is_bilateral(model) or options.precision in ('bfloat16', 'float16')
+        if backend is not None and (backend.provider != 'cpu' or not others):
             return backend
         if backend is not None and backend.fallback:
             told.append(backend.fallback)

@@ -103,6 +103,12 @@ def test_a_gpu_that_fails_is_told_and_the_grid_fused(world, model, grid):
     assert chosen(grid, provider='cuda') == ('fused', 'cuda could not start')
 
 
+def test_a_precision_is_not_lost_with_a_gpu_that_fails(world, model):
+    lost = Fake('onnxruntime', 'cpu', fallback='cuda could not start')
+    world(gpu=True, openvino_has=('bfloat16',), **all_of_them(onnxruntime=lost))
+    assert chosen(model, precision='bfloat16') == ('openvino', 'cuda could not start')
+
+
 def test_threads_and_precision_reach_the_second_choice(world, grid):
     made = all_of_them(onnxruntime=Fake('onnxruntime', 'cpu', fallback='no GPU'))
     world(**made)
