@@ -232,6 +232,8 @@ class ExtraLossOptions:
         gradient_weight: L1 distance between the edges of sim and translated, in luminance.
         colour_weight: Where the simulator's thresholds see a line's colour, the robot's have to
             see it in the translated image, and nowhere else.
+        colour_top: Share of the height, from the top, where the robot looks for no lines: there,
+            ``colour_weight`` asks for nothing.
         sim_thresholds: File of the simulator's thresholds, or the name of one that is shipped.
         real_thresholds: The same for the robot's.
         region_top: Share of the height, from the top, that no loss looks at; 0.5 = train on the
@@ -243,6 +245,7 @@ class ExtraLossOptions:
     semantic_classes: int = 0
     gradient_weight: float = 0.0
     colour_weight: float = 0.0
+    colour_top: float = 0.0
     sim_thresholds: str = 'duckietown_sim'
     real_thresholds: str = 'duckietown_real'
     region_top: float = 0.0
@@ -251,8 +254,11 @@ class ExtraLossOptions:
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
         weights = (self.semantic_weight, self.gradient_weight, self.colour_weight)
-        if min(weights) < 0 or not 0 <= self.region_top < 1:
-            raise ValueError('weights must not be negative, region_top in 0 to below 1')
+        tops = (self.region_top, self.colour_top)
+        if min(weights) < 0 or not all(0 <= top < 1 for top in tops):
+            raise ValueError(
+                'weights must not be negative, region_top and colour_top in 0 to below 1'
+            )
         if self.semantic_weight and self.semantic_classes < 2:
             raise ValueError('semantic_weight needs semantic_classes, the number of class ids')
 

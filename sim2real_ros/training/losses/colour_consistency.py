@@ -62,6 +62,7 @@ def colour_consistency(
     sim: torch.Tensor,
     pairs: tuple[ColourPair, ...],
     region: Region | None = None,
+    top: float = 0.0,
 ) -> torch.Tensor:
     """Return how far the translated pixels are from what the robot has to find.
 
@@ -74,6 +75,7 @@ def colour_consistency(
         sim: What it was made from, likewise.
         pairs: Of colours, at least one.
         region: Where to look; None = everywhere.
+        top: Share of the height, from the top, not to look at.
 
     Returns:
         Scalar: 0 where both detectors agree with a margin, else in units of 10 steps of hue or
@@ -83,6 +85,7 @@ def colour_consistency(
     with torch.autocast(translated.device.type, enabled=False):
         before, after = hsv(sim), hsv(translated)
         weights = torch.ones_like(before[:, :1])
+        weights[:, :, : round(top * weights.shape[2])] = 0
         chosen = None if region is None else region.weights(sim.shape[-2], sim.shape[-1], sim)
         if chosen is not None:
             weights = weights * chosen

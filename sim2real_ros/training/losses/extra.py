@@ -116,7 +116,9 @@ class ExtraLosses:
             edges = gradient_consistency(translated, sim, self.region)
             losses['gradient'] = self.options.gradient_weight * edges
         if self._colours:
-            colour = colour_consistency(translated, sim, self._colours, self.region)
+            colour = colour_consistency(
+                translated, sim, self._colours, self.region, self.options.colour_top
+            )
             losses['colour'] = self.options.colour_weight * colour
         return losses
 

@@ -111,6 +111,19 @@ def test_the_region_and_few_pixels():
     assert 0 < colour_consistency(large, large, pairs('yellow')).item() < 0.01
 
 
+def test_the_top_is_free():
+    sim, grey = frame((20, 200, 200), (100, 30, 90)), frame((100, 30, 90), (100, 30, 90))
+    assert colour_consistency(grey, sim, pairs('yellow')).item() > 0.2
+    upper = torch.cat([grey[:, :, :4], sim[:, :, 4:]], 2)
+    lower = torch.cat([sim[:, :, :4], grey[:, :, 4:]], 2)
+    found = [
+        colour_consistency(each, sim, pairs('yellow'), top=0.5).item() for each in (upper, lower)
+    ]
+    same = colour_consistency(sim, sim, pairs('yellow')).item()
+    assert found[0] == pytest.approx(same)
+    assert found[1] > 2 * same
+
+
 def test_black_white_and_grey_have_finite_gradients():
     for value in (-1.0, 0.0, 1.0):
         image = torch.full((1, 3, 4, 4), value, requires_grad=True)
