@@ -1,7 +1,44 @@
 """What holds for all tests."""
 
+import atexit
+import functools
 import os
+import tempfile
+
+import pytest
 
 # Torch's threads wait for each other by spinning. Beside another process on the same cores, two
 # of them are five times slower than one.
 os.environ.setdefault('OMP_NUM_THREADS', '1')
+
+
+# numba compiles once for all tests and the processes that they start. It reads this when it is
+# imported, which other conftest files do.
+if 'NUMBA_CACHE_DIR' not in os.environ:
+    _numba_cache = tempfile.TemporaryDirectory(prefix='numba_of_tests_')
+    atexit.register(_numba_cache.cleanup)
+    os.environ['NUMBA_CACHE_DIR'] = _numba_cache.name
+
+
+@pytest.fixture(scope='session')
+def operators_known():
+    """The exporter reads the source of 500 functions for every export: half a second each."""
+    from torch.onnx._internal.exporter import _registration
+
+    table = _registration.ONNXRegistry
+    build = table.from_torchlib
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table, 'from_torchlib', staticmethod(functools.cache(build)))
+        yield
+
+
+@pytest.fixture(scope='session')
+def bilateral_models(request, tmp_path_factory):
+    """Two exported models of free size, by name; see small_bilateral."""
+    pytest.importorskip('torch')
+    request.getfixturevalue('operators_known')
+    from small_bilateral import write_small_bilateral
+
+    folder = tmp_path_factory.mktemp('bilateral')
+    names = ('bilateral_grid', 'bilateral_grid_detail')
+    return {name: write_small_bilateral(name, folder / f'{name}.onnx') for name in names}

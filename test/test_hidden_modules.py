@@ -101,7 +101,7 @@ def test_everything_but_the_node_runs_without_ros(model):
 def test_only_the_training_room_needs_torch():
     rooms = (
         *('files', 'labels', 'bags', 'data', 'runtime', 'segmentation', 'translation'),
-        *('baselines', 'evaluation'),
+        *('baselines', 'evaluation', 'quantisation'),
     )
     code = (
         f'print(import_all(*{rooms}))\n'
@@ -110,7 +110,10 @@ def test_only_the_training_room_needs_torch():
         'print([importlib.import_module(name) for name in modules])'
     )
     names = run((*TRAINING, *ROS), code)
-    for room in ('translation.translate', 'evaluation.distribution.kernel_distance', 'cli.train'):
+    for room in (
+        *('translation.translate', 'evaluation.distribution.kernel_distance', 'cli.train'),
+        *('quantisation.quantise', 'runtime.backends.fused_backend'),
+    ):
         assert f'sim2real_ros.{room}' in names
 
 
@@ -153,6 +156,19 @@ def test_one_runtime_is_enough(model, backend):
     pytest.importorskip(backend)
     others = tuple({'onnxruntime', 'openvino'} - {backend})
     run((*TRAINING, *ROS, *others), f'translate({model!r})\ntranslate({model!r}, {backend!r})')
+
+
+def test_a_bilateral_grid_runs_without_torch_and_numba(bilateral_models):
+    code = (
+        'from sim2real_ros.runtime.translator import Translator\n'
+        f"loaded = Translator.load({str(bilateral_models['bilateral_grid'])!r}, provider='cpu')\n"
+        'print(loaded.backend.name, loaded.backend.fallback or "without a reason")\n'
+        'loaded.warm_up((64, 48))'
+    )
+    assert run(TRAINING, code).startswith('fused (onnxruntime ')
+    plain = run((*TRAINING, 'numba', 'llvmlite'), code)
+    assert plain.startswith('onnxruntime ')
+    assert plain.endswith(' without a reason\n')
 
 
 def test_a_missing_onnx_says_how_to_get_it(model):

@@ -12,10 +12,11 @@ from sim2real_ros.cli.options import positive
 from sim2real_ros.cli.progress import Progress, report_skipped
 from sim2real_ros.data import Spread, open_source
 from sim2real_ros.evaluation.domain.fit import MAX_FRAMES, fit_input_domain
-from sim2real_ros.evaluation.domain.model_copy import check_copy, write_with_domain
+from sim2real_ros.evaluation.domain.model_copy import write_with_domain
 from sim2real_ros.evaluation.frame import RgbImage
 from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.model_file import open_model
+from sim2real_ros.runtime.model_path import check_copy_writable
 
 EXAMPLES = """examples:
   sim2real fit-domain cut.onnx --sim dataset/trainA -o cut_with_domain.onnx
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run the verb."""
-    check_copy(args.output, force=args.force)
+    check_copy_writable(args.output, force=args.force)
     model = open_model(model_path(args.model))
     sources = [open_source(path, args.topic) for path in args.sim]
     spreads = [Spread(source, args.max_frames) for source in sources]

@@ -12,6 +12,7 @@ from sim2real_ros.quantisation.packages import int8_packages
 from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.backends import BACKENDS
 from sim2real_ros.runtime.model_file import open_model
+from sim2real_ros.runtime.model_path import check_copy_writable
 
 EXAMPLES = """examples:
   sim2real quantise cyclegan.onnx --frames drive.mcap -o cyclegan_int8.onnx --backend openvino
@@ -48,7 +49,7 @@ def run(args: argparse.Namespace) -> None:
     """Run the verb."""
     with int8_packages():
         from sim2real_ros.quantisation import quantise, quantised_model
-    quantised_model.check_quantised_path(args.output, force=args.force)
+    check_copy_writable(args.output, force=args.force)
     model, source = open_model(model_path(args.model)), open_source(args.frames, args.topic)
     options = QuantiseOptions.from_mapping(vars(args))
     say = partial(print, file=sys.stderr, flush=True)

@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     add = parser.add_argument
     add('source', metavar='SOURCE', help='folder tree, image, video or bag')
-    add('--model', required=True, help='.onnx file or: identity, colour_transfer_duckietown')
+    add('--model', required=True, help='.onnx file, or a name from models/')
     add_output_options(parser, what='folder for images; bag or video for a bag or video')
     add('--topic', dest='topics', action='append', default=[], metavar='GLOB', help='of a bag')
     add('--only', action='append', default=[], metavar='GLOB', help='images of a folder: trainA')

@@ -51,7 +51,9 @@ class ProxyParameters:
         'Model to run: path of an .onnx file, or the name of one in the models folder.',
     )
     backend: str = _parameter(
-        'auto', 'Inference runtime; auto takes onnxruntime.', choices=('auto', *BACKENDS)
+        'auto',
+        'Inference runtime; auto takes the fastest that runs the model.',
+        choices=('auto', *BACKENDS),
     )
     provider: str = _parameter(
         'auto',

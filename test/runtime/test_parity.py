@@ -4,7 +4,6 @@ import pytest
 from onnx import TensorProto, helper
 
 from sim2real_ros.errors import ModelError
-from sim2real_ros.runtime.model_path import check_writable
 from sim2real_ros.runtime.parity import EXACT, Parity, check_parity, measure_parity
 
 
@@ -74,11 +73,18 @@ def test_what_onnx_runtime_refuses_is_told():
     assert onnx.load_model_from_string(fixed).graph.input[0].name == 'image'
 
 
-def test_only_new_onnx_files_are_written_without_force(tmp_path):
-    (tmp_path / 'old.onnx').touch()
-    check_writable(tmp_path / 'new.onnx')
-    check_writable(tmp_path / 'old.onnx', force=True)
-    with pytest.raises(ModelError, match='exists already'):
-        check_writable(tmp_path / 'old.onnx')
-    with pytest.raises(ModelError, match=r'must end in \.onnx'):
-        check_writable(tmp_path / 'new.pt', force=True)
+def test_further_inputs_get_their_values():
+    nodes = [
+        helper.make_node('Cast', ['further'], ['level'], to=TensorProto.UINT8),
+        helper.make_node('Add', ['image', 'level'], ['out']),
+    ]
+    proto = onnx.load_model_from_string(model(nodes))
+    proto.graph.input.append(helper.make_tensor_value_info('further', TensorProto.FLOAT, [1]))
+    content = proto.SerializeToString()
+    for level in (0, 5):
+        further = {'further': np.array([level], np.float32)}
+        measured = measure_parity(content, np.copy, images((1, 2, 2)), further)
+        assert measured == Parity(level, level)
+    wrong = {'further': np.zeros((1, 2), np.float32)}
+    with pytest.raises(ModelError, match=r'ONNX Runtime cannot run \(1, 2, 2, 3\)'):
+        measure_parity(content, np.copy, images((1, 2, 2)), wrong)

@@ -319,7 +319,7 @@ def test_missing_things_are_named(tmp_path, negative):
     (tmp_path / 'a.xyz').write_text('')
     with pytest.raises(DataError, match='cannot be translated'):
         translate(tmp_path / 'a.xyz', tmp_path / 'out', options(negative))
-    with pytest.raises(ConfigError, match='there are: colour_transfer_duckietown, identity'):
+    with pytest.raises(ConfigError, match=r'there are: .*colour_transfer_duckietown, identity'):
         translate(tmp_path / 'a.xyz', tmp_path / 'out', options('identiy'))
 
 

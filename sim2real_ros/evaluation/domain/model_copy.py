@@ -3,29 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
-from sim2real_ros.card import side_file_path
-from sim2real_ros.errors import ModelError
 from sim2real_ros.files import write_atomically
 from sim2real_ros.runtime.card_exchange import with_card
 from sim2real_ros.runtime.input_domain import InputDomain
 from sim2real_ros.runtime.model_file import ModelFile
-from sim2real_ros.runtime.model_path import check_writable
-
-
-def check_copy(path: str | Path, *, force: bool = False) -> None:
-    """Refuse a path that the copy must not be written to; cheap, so call it before the work.
-
-    Raises:
-        ModelError: The suffix is not ``.onnx``, the file exists and ``force`` is false, or a side
-            card lies there, which would hide the card inside the copy.
-    """
-    check_writable(path, force=force)
-    side = side_file_path(path)
-    if side.exists():
-        raise ModelError(
-            f'{str(side)!r} lies beside the copy and would hide the card inside it. Choose '
-            'another name: the copy gets what the side card of the model says, and needs none.'
-        )
+from sim2real_ros.runtime.model_path import check_copy_writable
 
 
 def write_with_domain(
@@ -43,9 +25,9 @@ def write_with_domain(
         force: Whether an existing file may be replaced.
 
     Raises:
-        ModelError: As ``check_copy`` and ``with_card``.
+        ModelError: As ``check_copy_writable`` and ``with_card``.
         DataError: The disk refuses.
     """
-    check_copy(path, force=force)
+    check_copy_writable(path, force=force)
     card = replace(model.card, input_domain=domain.to_numbers())
     write_atomically(Path(path), with_card(model, card))
