@@ -7,7 +7,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 DEFAULT_BAG = HERE / 'demo/drive'
-DEFAULT_MODEL = HERE.parent / 'models/colour_transfer_duckietown.onnx'
+DEFAULT_MODEL = HERE.parent / 'models/bilateral_grid_duckietown.onnx'
 DESCRIPTION = f"""{__doc__}
 
 bag_player -> perception_proxy -> bag_recorder, three processes that meet over DDS in a ROS domain
@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     add(
         '--model',
         default=str(DEFAULT_MODEL),
-        help='.onnx file, or the name of one in models/ (default: colour_transfer_duckietown)',
+        help='.onnx file, or the name of one in models/ (default: bilateral_grid_duckietown)',
     )
     add(
         '--output',

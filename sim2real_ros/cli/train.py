@@ -1,8 +1,8 @@
 """Train a generator that makes simulated images look real; the run can be killed and resumed.
 
-METHOD is cut, cyclegan, distil, fastcut, pix2pix, simgan or unit; config/train/METHOD.yaml
-explains its values, --print-config shows all keys. The run folder gets configuration, metrics,
-sample sheets and checkpoints.
+METHOD is bilateral, cut, cyclegan, distil, fastcut, pix2pix, simgan or unit;
+config/train/METHOD.yaml explains its values, --print-config shows all keys. The run folder gets
+configuration, metrics, sample sheets and checkpoints.
 """
 
 import argparse

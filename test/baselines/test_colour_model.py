@@ -41,9 +41,9 @@ def fitted(**options):
     return fit_colour(frames(1), real, FitOptions(**options))
 
 
-def run(path, image):
+def run(path, image, further=None):
     session = onnxruntime.InferenceSession(str(path), providers=['CPUExecutionProvider'])
-    return session.run(['translated'], {'image': image})[0]
+    return session.run(['translated'], {'image': image, **(further or {})})[0]
 
 
 @pytest.mark.parametrize('method', METHODS)
@@ -188,7 +188,7 @@ def test_preview_shows_sim_translated_real(tmp_path):
         write_preview(fit, tmp_path / 'sheet.gif')
 
 
-@pytest.mark.parametrize('name', ['identity', 'colour_transfer_duckietown'])
+@pytest.mark.parametrize('name', sorted(path.stem for path in MODELS.glob('*.onnx')))
 def test_shipped_models_keep_the_contract(name):
     path = MODELS / f'{name}.onnx'
     metadata = {entry.key: entry.value for entry in onnx.load(path).metadata_props}
@@ -196,8 +196,9 @@ def test_shipped_models_keep_the_contract(name):
     assert card == dataclasses.replace(card, name=name, input='image', output='translated')
     assert card.licence
     assert card.training_data
-    image = np.random.default_rng(0).integers(0, 256, (2, 11, 13, 3), dtype=np.uint8)
-    result = run(path, image)
+    image = np.random.default_rng(0).integers(0, 256, (2, 24, 32, 3), dtype=np.uint8)
+    further = {key: np.asarray(given, np.float32) for key, given in card.extra_inputs.items()}
+    result = run(path, image, further)
     assert result.shape == image.shape
     assert (name == 'identity') == np.array_equal(result, image)
 

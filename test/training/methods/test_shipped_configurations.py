@@ -69,6 +69,16 @@ def test_another_generator_keeps_no_size_of_the_usual_one(name):
     assert (options.filters, options.blocks, options.depth) == (0, 0, 0)
 
 
+@pytest.mark.parametrize('generator', ['bilateral_grid', 'bilateral_grid_detail', 'unet'])
+def test_bilateral_is_a_plain_gan_before_a_judge_of_photos(generator):
+    config = load_config('bilateral', overrides=[f'generator.name={generator}'])
+    assert config.data.preprocess == 'resize', 'a grid knows places'
+    with torch.device('meta'):
+        method = METHODS[config.method](config)
+    assert set(method.networks) == {'generator', 'discriminator'}
+    assert type(method.networks['discriminator']).__name__ == 'ProjectedDiscriminator'
+
+
 @pytest.mark.parametrize('generator', GENERATORS)
 @pytest.mark.parametrize('name', [*METHODS, 'fastcut'])
 def test_every_method_takes_another_generator_by_its_name_alone(name, generator):
