@@ -33,7 +33,7 @@ from sim2real_ros.runtime.translator import DEFAULT_WARM_UP_SIZE, Translator
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = ROOT / 'tools/demo.py'
-MODEL = ROOT / 'models/colour_transfer_duckietown.onnx'
+MODEL = ROOT / 'models/bilateral_grid_duckietown.onnx'
 PATIENCE_S = 120.0
 
 needs_ros = pytest.mark.skipif(find_spec('rclpy') is None, reason='rclpy is not installed')
@@ -87,8 +87,8 @@ def test_every_frame_comes_out(played):
 @needs_ros
 def test_table_tells_model_provider_latency_and_files(played):
     for expected in (
-        'model                colour_transfer_duckietown (reinhard), onnxruntime',
-        'licence              parameters fitted on Duckietown images',
+        'model                bilateral_grid_duckietown (cut), fused',
+        'licence              trained on Duckietown images',
         f'frames in            {FRAMES} ',
         f'frames out           {FRAMES} ',
         f'picture              {played.out}/side_by_side.png',
