@@ -62,16 +62,26 @@ def model_path(model: str | Path, *, environ: Mapping[str, str] = os.environ) ->
     path = Path(text)
     if isinstance(model, Path) or path.name != text or path.suffix or path.exists():
         return path.expanduser()
-    shipped: dict[str, Path] = {}
-    for folder in share_folders(environ=environ):
-        for file in sorted(folder.glob('models/*.onnx')):
-            shipped.setdefault(file.stem, file)
+    shipped = shipped_models(environ=environ)
     if text not in shipped:
         raise ConfigError(
             f'No model {text!r} comes with {PACKAGE} (there are: '
             f'{", ".join(shipped) or "none"}); give one of these, or the path of an .onnx file.'
         )
     return shipped[text]
+
+
+def shipped_models(*, environ: Mapping[str, str] = os.environ) -> dict[str, Path]:
+    """Return the files of the models that come with the package, by name.
+
+    Args:
+        environ: Environment whose AMENT_PREFIX_PATH is searched.
+    """
+    shipped: dict[str, Path] = {}
+    for folder in share_folders(environ=environ):
+        for file in sorted(folder.glob('models/*.onnx')):
+            shipped.setdefault(file.stem, file)
+    return shipped
 
 
 def share_folders(*, environ: Mapping[str, str] = os.environ) -> Iterator[Path]:

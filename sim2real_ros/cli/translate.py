@@ -11,6 +11,7 @@ from sim2real_ros.cli import INCOMPLETE
 from sim2real_ros.cli.options import add_jobs_option, add_output_options, image_size, positive
 from sim2real_ros.cli.progress import Progress
 from sim2real_ros.image.encode_file import DEFAULT_QUALITY, FILE_FORMATS
+from sim2real_ros.resources import shipped_models
 from sim2real_ros.runtime.backends import BACKENDS, PROVIDERS
 from sim2real_ros.translation import TranslateOptions, plan_translation
 
@@ -26,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments of the verb."""
     add = parser.add_argument
     add('source', metavar='SOURCE', help='folder tree, image, video or bag')
-    add('--model', required=True, help='.onnx file, or a name from models/')
+    add('--model', required=True, help=f'.onnx file, or: {", ".join(shipped_models())}')
     add_output_options(parser, what='folder for images; bag or video for a bag or video')
     add('--topic', dest='topics', action='append', default=[], metavar='GLOB', help='of a bag')
     add('--only', action='append', default=[], metavar='GLOB', help='images of a folder: trainA')

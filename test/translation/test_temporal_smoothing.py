@@ -197,7 +197,8 @@ def test_unreadable_frame_holds_nobody_up(tmp_path, planted):
 
 
 def test_sessions_are_many_without_smoothing_and_one_with(planted):
-    model = type('Model', (), {'card': type('Card', (), {'size': None, 'size_multiple': 1})})
+    card = type('Card', (), {'size': None, 'size_multiple': 1})
+    model = type('Model', (), {'card': card, 'content': b''})
     assert not ModelPool.load(model, options(temporal_smoothing_s=0.0)).smooths
     assert len(planted) == 3
     assert ModelPool.load(model, options()).smooths
