@@ -90,11 +90,12 @@ def _create(name: str, model: ModelFile, options: BackendOptions) -> Backend:
 
 def _create_fastest(model: ModelFile, options: BackendOptions) -> Backend:
     told: list[str] = []
+    bilateral = is_bilateral(model)
     # A GPU that was asked for is looked for with all its errors; else only where there is one.
     if options.provider in ('cuda', 'tensorrt') or (options.provider == 'auto' and gpu_likely()):
         backend = _try('onnxruntime', model, options, told)
         # On the CPU after all, others may be better at this model or this precision.
-        others = is_bilateral(model) or options.precision in ('bfloat16', 'float16')
+        others = bilateral or options.wants_fewer_digits
         if backend is not None and (backend.provider != 'cpu' or not others):
             return backend
         if backend is not None and backend.fallback:
@@ -102,7 +103,7 @@ def _create_fastest(model: ModelFile, options: BackendOptions) -> Backend:
         if not told and options.provider != 'auto':
             told.append(f'{options.provider} needs the package onnxruntime-gpu')
         options = BackendOptions('cpu', options.threads, options.precision)
-    for name in cpu_backends(options, bilateral=is_bilateral(model), has_precision=_openvino_has):
+    for name in cpu_backends(options, bilateral=bilateral, has_precision=_openvino_has):
         backend = _try(name, model, options, told)
         if backend is not None:
             backend.fallback = '; '.join(dict.fromkeys(filter(None, [*told, backend.fallback])))

@@ -29,6 +29,11 @@ class BackendOptions:
     threads: int = 0
     precision: str = 'auto'
 
+    @property
+    def wants_fewer_digits(self) -> bool:
+        """Whether a precision below float32 was asked for."""
+        return self.precision in ('bfloat16', 'float16')
+
 
 class Backend(Protocol):
     """A loaded model. Used by one thread at a time."""

@@ -30,8 +30,7 @@ def cpu_backends(
             when it matters.
     """
     general = GENERAL_BACKENDS
-    reduced = options.precision in ('bfloat16', 'float16')
-    if reduced and has_precision(options.precision):
+    if options.wants_fewer_digits and has_precision(options.precision):
         general = ('openvino', 'onnxruntime')
     return ('fused', *general) if bilateral else general
 
