@@ -1,5 +1,6 @@
 """A preview sheet: one row for each kept frame, sim | translated | real."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -42,9 +43,22 @@ def write_preview(fit: ColourFit, path: str | Path) -> None:
     Raises:
         DataError: The suffix is another, or the file cannot be written.
     """
+    write_sheet(lambda: preview_sheet(fit), path)
+
+
+def write_sheet(make_sheet: Callable[[], Image], path: str | Path) -> None:
+    """Write a preview sheet as a png or jpg file; it is made only if the name is fit.
+
+    Args:
+        make_sheet: Gives uint8 (H, W, 3), RGB.
+        path: Ends in ``.png`` or ``.jpg``.
+
+    Raises:
+        DataError: The suffix is another, or the file cannot be written.
+    """
     path = Path(path)
     codec = check_preview_path(path)
-    content, _ = compress(preview_sheet(fit), codec, quality=90)
+    content, _ = compress(make_sheet(), codec, quality=90)
     write_atomically(path, bytes(content))
 
 

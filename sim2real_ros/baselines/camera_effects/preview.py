@@ -8,10 +8,9 @@ import numpy.typing as npt
 
 from sim2real_ros.baselines.camera_effects.fit import CameraEffectsFit
 from sim2real_ros.baselines.camera_effects.reference import EffectsReference
-from sim2real_ros.baselines.preview import CELL_SIZE, check_preview_path
+from sim2real_ros.baselines.preview import CELL_SIZE, write_sheet
 from sim2real_ros.data.contact_sheet import spread_evenly
-from sim2real_ros.files import write_atomically
-from sim2real_ros.image import compress, resize
+from sim2real_ros.image import resize
 
 Image = npt.NDArray[np.uint8]
 
@@ -62,7 +61,4 @@ def write_effects_preview(fit: CameraEffectsFit, path: str | Path) -> None:
     Raises:
         DataError: The suffix is another, or the file cannot be written.
     """
-    path = Path(path)
-    codec = check_preview_path(path)
-    content, _ = compress(effects_sheet(fit), codec, quality=90)
-    write_atomically(path, bytes(content))
+    write_sheet(lambda: effects_sheet(fit), path)
