@@ -26,14 +26,23 @@ _CAPABILITIES = {'bfloat16': 'BF16', 'float16': 'FP16'}
 
 logger = logging.getLogger(__name__)
 
+CORE = ov.Core()
+"""The one core of this process, which is never given up.
+
+OpenVINO's CPU plugin gives the thread that loads it a stack for signal handlers
+(``sigaltstack``) and, when it goes, puts back the one that was there before. Where two cores go
+in the order in which they came, or one goes in another thread, this leaves a stack that is no
+longer mapped: the next signal, were it a Ctrl-C, is a segmentation fault.
+"""
+
 
 def supported_precisions(core: Any | None = None) -> tuple[str, ...]:
     """Return what the CPU computes in by itself, best last; others would only be emulated.
 
     Args:
-        core: An ``openvino.Core``, or None for a new one.
+        core: An ``openvino.Core``, or None for that of this process.
     """
-    found = (core or ov.Core()).get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
+    found = (core or CORE).get_property('CPU', 'OPTIMIZATION_CAPABILITIES')
     return ('float32', *(name for name, word in _CAPABILITIES.items() if word in found))
 
 
@@ -98,8 +107,8 @@ class OpenVinoBackend:
             settings['INFERENCE_NUM_THREADS'] = str(self._threads)
         detail_strength: NDArray[np.generic] | None = None
         try:
-            graph = ov.Core().read_model(self._model.content or str(self._model.path))
-            request = ov.compile_model(graph, 'CPU', settings).create_infer_request()
+            graph = CORE.read_model(self._model.content or str(self._model.path))
+            request = CORE.compile_model(graph, 'CPU', settings).create_infer_request()
             for name, value in self._extra.items():
                 tensor = ov.Tensor(value)
                 request.set_tensor(name, tensor)

@@ -62,10 +62,13 @@ def test_graph_equals_the_reference_at_any_size(name):
 
 @pytest.mark.parametrize('name', CASES)
 def test_openvino_equals_onnxruntime(name):
-    openvino = pytest.importorskip('openvino')
+    pytest.importorskip('openvino')
+    from sim2real_ros.runtime.backends.openvino_backend import CORE
+
     content = build_effects_graph(CASES[name], CARD).SerializeToString()
-    model = openvino.Core().read_model(content)
-    compiled = openvino.compile_model(model, 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    compiled = CORE.compile_model(
+        CORE.read_model(content), 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'}
+    )
     image = noisy_image((2, 61, 90))
     difference = np.abs(
         compiled(image)[0].astype(int) - session(CASES[name]).run(None, {'image': image})[0]

@@ -1,4 +1,3 @@
-import json
 import os
 import random
 import signal
@@ -22,7 +21,6 @@ from tiny_training import (
 from sim2real_ros.errors import TrainingError
 from sim2real_ros.training.engine import loop, watch
 from sim2real_ros.training.engine.checkpoint import checkpoint_steps, load_tensors
-from sim2real_ros.training.engine.interruption import SIGNALS, Interruption
 from sim2real_ros.training.engine.loop import Machine, train
 from sim2real_ros.training.engine.metrics_log import read_metrics
 from sim2real_ros.training.options import DataOptions, OptimiserOptions, ScheduleOptions
@@ -116,46 +114,24 @@ class Sender(loop.Silent):
             os.kill(os.getpid(), self._number)
 
 
-class Asker(loop.Silent):
-    """Calls the run's own handler after a step, as a signal would."""
-
-    def __init__(self, step):
-        self._step = step
-
-    def advance(self, step):
-        if step == self._step:
-            signal.getsignal(signal.SIGINT)(signal.SIGINT, None)
-
-
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_with_a_checkpoint(tmp_path, reference, number):
     folder = tmp_path / 'run'
 
-    # In a process of its own: other tests' modules must not decide what a signal does.
-    arguments = {'progress': Sender(number, 7)}
-    child = processes().Process(target=train_here, args=(TinyConfig(), folder), kwargs=arguments)
-    child.start()
-    child.join()
-    assert child.exitcode == 0
+    handlers = signal.getsignal(number)
+    done = train(TinyConfig(), folder, machine=CPU, progress=Sender(number, 7))
+    assert signal.getsignal(number) is handlers
     # The signal came after step 7 was noted; the step that was begun is finished.
-    assert json.loads((folder / 'end.json').read_text()) == 'signal'
-    assert checkpoint_steps(folder / 'checkpoints')[-1] == 8
+    assert (done.stopped_by, done.latest.step) == ('signal', 8)
     done = train(TinyConfig(), folder, machine=CPU, resume=True)
     assert (done.stopped_by, done.latest.step) == ('', 12)
     assert_same_result_but_kept(folder, reference)
 
 
-def test_signals_are_given_back_after_a_run():
-    before = [signal.getsignal(number) for number in SIGNALS]
-    with Interruption():
-        assert [signal.getsignal(number) for number in SIGNALS] != before
-    assert [signal.getsignal(number) for number in SIGNALS] == before
-
-
 def test_bf16_goes_on_exactly_too(tmp_path):
     config, folder = TinyConfig(precision='bf16-mixed'), tmp_path / 'run'
     train(config, tmp_path / 'whole', machine=CPU)
-    assert train(config, folder, machine=CPU, progress=Asker(6)).stopped_by
+    assert train(config, folder, machine=CPU, progress=Sender(signal.SIGINT, 6)).stopped_by
     train(config, folder, machine=CPU, resume=True)
     assert_same_result_but_kept(folder, tmp_path / 'whole')
 
@@ -235,7 +211,7 @@ def test_what_the_watch_has_counted_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(watch, 'COLLAPSE_PATIENCE_STEPS', 6)
     monkeypatch.setattr(watch, 'WARNED_FROM_STEP', 1)
     config = with_report(TinyConfig(), sample_interval=3, evaluation_interval=0)
-    assert train(config, tmp_path, machine=CPU, progress=Asker(6)).stopped_by
+    assert train(config, tmp_path, machine=CPU, progress=Sender(signal.SIGINT, 6)).stopped_by
     with pytest.raises(TrainingError, match='has collapsed: since step 3'):
         train(config, tmp_path, machine=CPU, resume=True)
     assert (tmp_path / 'run.log').read_text().count('Mode collapse?') == 1
