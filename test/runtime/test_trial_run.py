@@ -106,7 +106,7 @@ def test_files_of_the_working_directory_are_not_imported(tmp_path, monkeypatch):
 def test_the_child_limits_itself_before_it_does_anything(tmp_path):
     shell = f'ulimit -v > {tmp_path}/v; ulimit -c > {tmp_path}/c; ulimit -t > {tmp_path}/t'
     child = [sys.executable, '-m', 'sim2real_ros.runtime.trial_process']
-    subprocess.run([*child, shell, 'os', 'system', '[]', '7'], check=True)
+    subprocess.run([*child, shell, 'os', 'system', '[]', '3'], check=True)
     kib, core, cpu_s = (int((tmp_path / name).read_text()) for name in 'vct')
     physical = resource.getpagesize() * int(subprocess.check_output(['getconf', '_PHYS_PAGES']))
     assert 0 < kib * 1024 <= max(4 * 2**30, physical // 2)
