@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ class ModelFile:
             against the graph.
         inputs: The graph's inputs without those that are initialised.
         outputs: The graph's outputs.
+        metadata: The file's own entries.
     """
 
     path: Path
@@ -49,6 +50,7 @@ class ModelFile:
     card: ModelCard
     inputs: tuple[GraphTensor, ...]
     outputs: tuple[GraphTensor, ...]
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def image_input(self) -> GraphTensor:
@@ -91,7 +93,9 @@ def open_model(path: str | Path) -> ModelFile:
     inputs, outputs = graph.inputs, graph.outputs
     card = ModelCard.read_side_file(graph.path) or ModelCard.from_metadata(graph.metadata)
     card = resolve_card(card or default_card(graph.path, inputs, outputs), inputs, outputs)
-    return ModelFile(graph.path, graph.content, graph.sha256, card, inputs, outputs)
+    return ModelFile(
+        graph.path, graph.content, graph.sha256, card, inputs, outputs, graph.metadata
+    )
 
 
 def read_graph(path: str | Path) -> GraphFile:

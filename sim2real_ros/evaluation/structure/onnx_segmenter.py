@@ -151,7 +151,8 @@ def _as_model(graph: GraphFile, card: SegmenterCard) -> ModelFile:
         raise ModelError(f'The card says dtype {card.dtype}, but {image.name!r} is {image.dtype}.')
     contract = ModelCard(name=card.name or graph.path.stem, input=image.name, output=output.name)
     return ModelFile(
-        graph.path, graph.content, graph.sha256, contract, graph.inputs, graph.outputs
+        *(graph.path, graph.content, graph.sha256, contract),
+        *(graph.inputs, graph.outputs, graph.metadata),
     )
 
 

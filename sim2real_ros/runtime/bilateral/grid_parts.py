@@ -10,6 +10,7 @@ from sim2real_ros.errors import ModelError
 from sim2real_ros.runtime.bilateral.structure import (
     METADATA_KEY,
     GridDescription,
+    is_bilateral,
     read_description,
 )
 from sim2real_ros.runtime.frame_context import DETAIL_STRENGTH
@@ -39,13 +40,14 @@ def read_parts(model: ModelFile) -> GridParts:
     Raises:
         ModelError: It is none, or not as it says.
     """
+    if not is_bilateral(model):
+        raise ModelError(f'It has no entry {METADATA_KEY}, as exported bilateral grids do.')
     source = model.image_input
     result = next(each for each in model.outputs if each.name == model.card.output)
     if model.card.layout != 'NHWC' or (source.dtype, result.dtype) != ('uint8', 'uint8'):
         raise ModelError('Its image is not uint8 NHWC.')
     proto = onnx.load_model_from_string(model.content)
-    metadata = {entry.key: entry.value for entry in proto.metadata_props}
-    description = read_description(metadata.get(METADATA_KEY, ''))
+    description = read_description(model.metadata[METADATA_KEY])
     further = {tensor.name for tensor in model.inputs} - {source.name}
     if further != ({DETAIL_STRENGTH} if description.detail else set()):
         raise ModelError(f'It has the further inputs {sorted(further)}.')

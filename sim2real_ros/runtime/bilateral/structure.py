@@ -84,9 +84,9 @@ def is_bilateral(model: ModelFile) -> bool:
     """Tell whether a file says that it is a bilateral grid; loading it shows if that is true.
 
     Args:
-        model: The checked file.
+        model: The checked file. One with its weights in other files cannot be cut, and is none.
     """
-    return METADATA_KEY.encode() in model.content
+    return bool(model.content) and METADATA_KEY in model.metadata
 
 
 def read_description(text: str) -> GridDescription:
