@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sim2real_ros.errors import ModelError, Sim2RealError
-from sim2real_ros.resources import share_path
+from sim2real_ros.resources import shipped_models
 from sim2real_ros.ros.parameters import ProxyParameters
 from sim2real_ros.runtime.batch_sizes import find_batch_sizes
 from sim2real_ros.runtime.model_file import open_model
@@ -56,26 +56,20 @@ def model_request(parameters: ProxyParameters) -> ModelRequest:
 
 
 def find_model(name: str) -> Path:
-    """Return the path of a model given as path or as the name of one in the models folder.
+    """Return the path of a model given as path or as the name of one that is shipped.
 
     Raises:
-        ModelError: It is a name, and no model of the models folder has it.
+        ModelError: It is a name, and no shipped model has it.
     """
     if '/' in name or name.endswith('.onnx'):
         return Path(name).expanduser()
-    folder = share_path('models')
-    path = folder / f'{name}.onnx'
-    # is_file() fails on names with NUL or of absurd length.
-    try:
-        found = bool(name) and path.is_file()
-    except (OSError, ValueError):
-        found = False
-    if not found:
-        known = ', '.join(sorted(file.stem for file in folder.glob('*.onnx'))) or 'none'
+    shipped = shipped_models()
+    if name not in shipped:
+        known = ', '.join(sorted(shipped)) or 'none'
         raise ModelError(
             f'No model named {name!r}; known names: {known}. Or give the path of an .onnx file.'
         )
-    return path
+    return shipped[name]
 
 
 def reason_against_model(name: str) -> str:
