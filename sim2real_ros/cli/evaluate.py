@@ -50,7 +50,7 @@ def run(args: argparse.Namespace) -> int | None:
     evaluation = Evaluation(options)
     with Progress({}) as progress:
         results = evaluation.run(progress)
-    write_evaluation(results, args.output)
+    write_evaluation(results, args.output, with_plots=args.with_plots)
     print(text_table(results))
     columns = results.candidates
     told = [f'{each.name}: {text}' for each in columns for text in each.problems[:SHOWN]]

@@ -67,4 +67,6 @@ def _add_running(group: argparse._ArgumentGroup) -> None:
     )
     add('--picture-width', dest='picture_width_px', type=positive, default=320, metavar='PX',
         help='of the pictures in the report (default: %(default)s)')  # fmt: skip
+    add('--without-plots', dest='with_plots', action='store_false', help='leave out of the report '
+        'what draws them: 5 MB')  # fmt: skip
     add_jobs_option(group)

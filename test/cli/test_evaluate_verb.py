@@ -34,3 +34,8 @@ def test_what_candidates_lack_is_said_where_the_exit_code_tells_of_it(work, caps
 def test_complete_candidates_have_no_problems(work, capsys):
     assert cli.main(['evaluate', 'sim', 'identity', '-o', 'out']) == 0
     assert 'of the frames' not in capsys.readouterr().err
+
+
+def test_a_report_without_plots_is_small(work):
+    assert cli.main(['evaluate', 'sim', 'identity', '--without-plots', '-o', 'out']) == 0
+    assert (work / 'out' / 'report.html').stat().st_size < 1_000_000

@@ -46,13 +46,18 @@ def check_output(folder: Path, sources: Sequence[Path], *, force: bool = False) 
         )
 
 
-def write_evaluation(results: EvaluationResults, folder: Path) -> None:
+def write_evaluation(results: EvaluationResults, folder: Path, *, with_plots: bool = True) -> None:
     """Write report, numbers and table; each file is replaced as a whole.
+
+    Args:
+        results: What was found.
+        folder: Where to; it is made.
+        with_plots: Whether the report has plots, which are most of its size.
 
     Raises:
         DataError: The disk refuses.
     """
-    write_atomically(folder / REPORT, report_page(results))
+    write_atomically(folder / REPORT, report_page(results, with_plots=with_plots))
     write_atomically(folder / FRAMES, b''.join(frames_jsonl(results)))
     write_atomically(folder / TABLE, markdown_table(results).encode())
     # The last one: it says that all is there.

@@ -43,7 +43,7 @@ JPEG_QUALITY = 85
 _ESCAPES = {ord(each): f'\\u{ord(each):04x}' for each in '<>&\u2028\u2029'}
 
 
-def report_page(results: EvaluationResults) -> bytes:
+def report_page(results: EvaluationResults, *, with_plots: bool = True) -> bytes:
     """Write the report: pictures, table, plots and what must be known to read them.
 
     One file that also opens from a disk: scripts and pictures are in it, and its security policy
@@ -52,6 +52,7 @@ def report_page(results: EvaluationResults) -> bytes:
     Args:
         results: Names and texts in it are shown as they are, whatever they hold. Pictures are
             shrunk to ``PICTURE_SIDE_PX``.
+        with_plots: Without them plotly.js is left out, too.
 
     Returns:
         UTF-8 HTML.
@@ -61,9 +62,9 @@ def report_page(results: EvaluationResults) -> bytes:
     """
     columns = coloured(results.candidates)
     sections = compare(results)
-    figures = _Figures()
+    figures = _Figures(with_plots)
     groups = [_group(section, columns, figures) for section in sections]
-    frame_names = _timeline_frames(columns)
+    frame_names = _timeline_frames(columns) if figures.drawn else ()
     script, data = _template_text('page_script.html'), _script_data(figures.drawn, frame_names)
     plotly = plotly_script() if figures.drawn else ''
     environment = jinja2.Environment(
@@ -95,10 +96,11 @@ def report_page(results: EvaluationResults) -> bytes:
 class _Figures:
     """Collects figures; the page names them by their place."""
 
+    wanted: bool
     drawn: list[str] = field(default_factory=list)
 
     def add(self, figure: str | None) -> int | None:
-        if figure is None:
+        if figure is None or not self.wanted:
             return None
         self.drawn.append(figure)
         return len(self.drawn) - 1

@@ -298,3 +298,21 @@ def test_a_difference_of_nothing_is_called_so(example):
     shown = {each.text for each in page.every('span', class_='difference')}
     assert 'same against untranslated' in shown
     assert not any('+0.0000' in each for each in shown)
+
+
+def test_a_page_without_plots_keeps_numbers_and_pictures(example):
+    page = report_page(example, with_plots=False)
+    # plotly.js alone has 4 MB.
+    assert len(page) < 1_000_000 < len(report_page(example))
+    plain, whole = page_tree(page), page_tree(report_page(example))
+    assert not plain.every('div', class_='plot')
+    assert drawn_data(plain) == {'frames': [], 'figures': []}
+    for tree, shown in ((plain, False), (whole, True)):
+        texts = tree.only('section', id='reading').text, tree.only('noscript').text
+        assert ['Plots' in text for text in texts] == [shown, shown]
+    assert plain.only('table').text == whole.only('table').text
+    assert len(plain.every('img')) == len(whole.every('img')) > 2
+    ids = [
+        [each.attributes.get('id') for each in tree.every('section')] for tree in (plain, whole)
+    ]
+    assert ids[0] == ids[1]
