@@ -1,10 +1,12 @@
 import cv2
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 
 from sim2real_ros import cli
 from sim2real_ros.baselines.identity import write_identity
+from sim2real_ros.runtime.bilateral.structure import METADATA_KEY
 from sim2real_ros.runtime.model_file import open_model
 
 
@@ -56,6 +58,20 @@ def test_after_a_generator(folders, capsys):
     card = open_model(output).card
     assert card.method == 'identity + camera effects'
     assert card.metrics['effects_strength'] == 0.5
+
+
+def test_what_a_bilateral_grid_loses_is_said_before_the_fit(folders, capsys):
+    plain, grid = folders / 'first.onnx', folders / 'grid.onnx'
+    write_identity(plain)
+    proto = onnx.load(plain)
+    proto.metadata_props.add(key=METADATA_KEY, value='{}')
+    onnx.save(proto, grid)
+    assert fit(folders, '-o', folders / 'a.onnx', '--after', grid) == 0
+    shown = capsys.readouterr()
+    assert 'note: the model is a bilateral grid. With effects behind it, it runs as' in shown.err
+    assert f'left out of the metadata, as no longer true: {METADATA_KEY}' in shown.out
+    assert fit(folders, '-o', folders / 'b.onnx', '--after', plain) == 0
+    assert 'bilateral grid' not in capsys.readouterr().err
 
 
 def test_switches(folders, capsys):
