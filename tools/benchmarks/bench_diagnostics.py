@@ -1,6 +1,7 @@
 """Listens to /diagnostics for a benchmark; prints the newest status of each name when asked.
 
-For every line on its standard input it prints a line of JSON: {name: {key: value}}.
+For every line on its standard input it prints a line of JSON:
+{name: {"level": number, "message": text, "values": {key: value}}}.
 """
 
 import json
@@ -19,11 +20,15 @@ def main() -> int:
 
     rclpy.init()
     node = rclpy.create_node('bench_diagnostics')
-    newest: dict[str, dict[str, str]] = {}
+    newest: dict[str, dict[str, Any]] = {}
 
     def keep(message: Any) -> None:
         for status in message.status:
-            newest[status.name] = {each.key: each.value for each in status.values}
+            newest[status.name] = {
+                'level': ord(status.level),
+                'message': status.message,
+                'values': {each.key: each.value for each in status.values},
+            }
 
     node.create_subscription(DiagnosticArray, '/diagnostics', keep, 10)
     done = threading.Event()

@@ -10,11 +10,14 @@ from typing import Any
 
 import numpy as np
 from bench_processes import HERE, OUTPUT, Passage, Stream, running, send, send_all, use_cores
+from loaded_node import loaded_node
 from machine_description import describe_machine, machine_line
 from node_command import model_files, proxy, streams
 from node_rates import RateRow, as_dicts, best_rows, rates_table, sweep
+from not_measured import MissingRows, missing_table
 from result_table import markdown_table, show_table
 
+from sim2real_ros.resources import model_path
 from sim2real_ros.runtime.translator import Translator
 
 RELAY = (str(HERE / 'bench_relay.py'),)
@@ -22,6 +25,25 @@ CAMERA_HZ = 30.0
 _BARE_LOOP_S = 3.0
 
 Size = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all parts are told.
+
+    Attributes:
+        arguments: The command line.
+        size: (width, height) of the frames.
+        models: What to load, by the name to show.
+        cores: That all processes share.
+        missing: Where to note what could not be measured.
+    """
+
+    arguments: argparse.Namespace
+    size: Size
+    models: dict[str, str]
+    cores: int
+    missing: MissingRows
 
 
 @dataclass(frozen=True)
@@ -41,7 +63,7 @@ def latency_round(size: Size, frames: int, rate_hz: float) -> LatencyRound:
     """Send frames through the relay, then through the node."""
     with running(*RELAY):
         relay = send(Stream(frames, rate_hz, size))
-    with running(*proxy('identity', 0)):
+    with loaded_node(*proxy('identity', 0)):
         node = send(Stream(frames, rate_hz, size))
     return LatencyRound(relay, node)
 
@@ -50,12 +72,16 @@ class BareLoop:
     """``Translator.translate`` on the same frames in a loop, and nothing else."""
 
     def __init__(self, path: str, threads: int, size: Size, settings: dict[str, str]) -> None:
-        """Load the model as the node would, and run it once."""
+        """Load a model by path or name as the node would, and run it once."""
         backend, provider, precision = (
             settings.get(each, 'auto') for each in ('backend', 'provider', 'precision')
         )
         self._translator = Translator.load(
-            path, threads=threads, backend=backend, provider=provider, precision=precision
+            model_path(path),
+            threads=threads,
+            backend=backend,
+            provider=provider,
+            precision=precision,
         )
         self._translator.warm_up(size)
         random = np.random.default_rng(0)
@@ -97,7 +123,7 @@ def throughput_round(
     idle_hz = bare.rate_hz(lambda: time.monotonic() < end)
     frames, rate_hz = int(idle_hz * 1.2 * 4), idle_hz * 1.2
     loaded_hz = loaded_rate_hz(bare, frames, rate_hz, size)
-    with running(*proxy(path, threads, settings=settings)):
+    with loaded_node(*proxy(path, threads, settings=settings)):
         passage = send(Stream(frames, rate_hz, size))
     return {
         'model': name,
@@ -120,7 +146,7 @@ def latency_run(
     # Enough threads are wanted where a frame must be ready soon, and there is time between two.
     threads = arguments.threads[-1]
     command = proxy(path, threads, cameras=arguments.cameras, settings=arguments.set)
-    with running(*command):
+    with loaded_node(*command):
         passages = send_all(streams(arguments.cameras, frames, CAMERA_HZ, size))
     latencies = [each.latencies() for each in passages]
     return {
@@ -136,19 +162,25 @@ def latency_run(
 def run(arguments: argparse.Namespace) -> dict[str, Any]:
     """Do all measurements in one run, alternating what is compared; return and print them."""
     size = (arguments.size[0], arguments.size[1])
-    cores = use_cores(arguments.cores)
+    cores, missing = use_cores(arguments.cores), MissingRows()
     result: dict[str, Any] = {'machine': describe_machine(), 'size': size, 'cores': cores}
     with model_files(arguments.model, size) as models:
         for part in arguments.parts:
-            result[part] = PARTS[part](arguments, size, models, cores)
+            result[part] = PARTS[part](Plan(arguments, size, models, cores, missing))
             print(f'{part}: {json.dumps(result[part])}', flush=True)
+    result['missing'] = missing.as_dicts()
     show_table(node_tables(result), 'node', arguments.table)
     return result
 
 
-def relay_part(arguments: argparse.Namespace, size: Size, _: Any, __: int) -> dict[str, Any]:
+def relay_part(plan: Plan) -> dict[str, Any]:
     """Compare the node with a plain relay, several times."""
-    rounds = [latency_round(size, 150, CAMERA_HZ) for _ in range(arguments.rounds)]
+    rounds: list[LatencyRound] = []
+    for _ in range(plan.arguments.rounds):
+        with plan.missing.noting('relay', 'identity', 0):
+            rounds.append(latency_round(plan.size, 150, CAMERA_HZ))
+    if not rounds:
+        return {}
     return {
         'relay_p50_ms': [round(each.relay.percentile_ms(50), 2) for each in rounds],
         'node_p50_ms': [round(each.node.percentile_ms(50), 2) for each in rounds],
@@ -157,41 +189,48 @@ def relay_part(arguments: argparse.Namespace, size: Size, _: Any, __: int) -> di
     }
 
 
-def bare_part(
-    arguments: argparse.Namespace, size: Size, models: dict[str, str], _: int
-) -> list[dict[str, Any]]:
+def bare_part(plan: Plan) -> list[dict[str, Any]]:
     """Compare the node with a bare loop, several times."""
-    return [
-        throughput_round(model, threads, size, arguments.set)
-        for _ in range(arguments.rounds)
-        for model in models.items()
-        for threads in arguments.threads
-    ]
+    rows: list[dict[str, Any]] = []
+    for _ in range(plan.arguments.rounds):
+        for model in plan.models.items():
+            for threads in plan.arguments.threads:
+                with plan.missing.noting('bare', model[0], threads):
+                    rows.append(throughput_round(model, threads, plan.size, plan.arguments.set))
+    return rows
 
 
-def rates_part(
-    arguments: argparse.Namespace, size: Size, models: dict[str, str], cores: int
-) -> list[dict[str, Any]]:
+def rates_part(plan: Plan) -> list[dict[str, Any]]:
     """Send at rising rates."""
     rows: list[RateRow] = []
-    for model in {**models, 'identity': 'identity'}.items():
+    arguments = plan.arguments
+    for model in with_identity(plan.models).items():
         for threads in arguments.threads:
-            rows += sweep(
-                model, threads, cameras=arguments.cameras, size=size, cores=cores,
-                rates_hz=arguments.rates, settings=arguments.set,
-            )  # fmt: skip
+            with plan.missing.noting('rates', model[0], threads):
+                rows.extend(
+                    sweep(
+                        model, threads, cameras=arguments.cameras, size=plan.size,
+                        cores=plan.cores, rates_hz=arguments.rates, settings=arguments.set,
+                    )
+                )  # fmt: skip
     return as_dicts(rows)
 
 
-def latency_part(
-    arguments: argparse.Namespace, size: Size, models: dict[str, str], _: int
-) -> list[dict[str, Any]]:
+def latency_part(plan: Plan) -> list[dict[str, Any]]:
     """Send at a camera's rate for a while."""
-    every = {**models, 'identity': 'identity'}
-    return [latency_run(model, arguments, size) for model in every.items()]
+    rows: list[dict[str, Any]] = []
+    for model in with_identity(plan.models).items():
+        with plan.missing.noting('latency', model[0], plan.arguments.threads[-1]):
+            rows.append(latency_run(model, plan.arguments, plan.size))
+    return rows
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, Size, dict[str, str], int], Any]] = {
+def with_identity(models: dict[str, str]) -> dict[str, str]:
+    """Add the model without work of its own, for what the node alone costs."""
+    return {**models, 'identity': 'identity'}
+
+
+PARTS: dict[str, Callable[[Plan], Any]] = {
     'relay': relay_part,
     'bare': bare_part,
     'rates': rates_part,
@@ -204,7 +243,7 @@ def node_tables(result: dict[str, Any]) -> str:
     width, height = result['size']
     line = machine_line(result['machine'])
     parts = [f'{width}x{height} rgb8, camera, node and sink on {result["cores"]} cores. {line}']
-    if 'relay' in result:
+    if result.get('relay'):
         relay = result['relay']
         names = ('relay p50 ms, by round', 'node p50 ms', 'ratio')
         cells = (relay['relay_p50_ms'], relay['node_p50_ms'], relay['ratios'])
@@ -224,4 +263,6 @@ def node_tables(result: dict[str, Any]) -> str:
         rows = result['latency']
         table = markdown_table(list(rows[0]), [list(row.values()) for row in rows])
         parts.append(f'### Latency at {CAMERA_HZ:g} Hz\n\nms, camera to sink.\n\n{table}')
+    if result.get('missing'):
+        parts.append(f'### Not measured\n\n{missing_table(result["missing"])}')
     return '\n\n'.join(parts)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -36,17 +36,41 @@ def use_cores(count: int) -> int:
     return len(os.sched_getaffinity(0))
 
 
+class NotMeasuredError(RuntimeError):
+    """A process did not do what was to be measured; the message says what it did."""
+
+
 @contextmanager
-def running(*command: str) -> Iterator['subprocess.Popen[bytes]']:
-    """Run a Python program beside the ``with`` block, and end it after the block."""
-    process = subprocess.Popen(
-        [sys.executable, *command], env=ros_environment(), stderr=subprocess.DEVNULL
-    )
+def running(
+    *command: str, log: IO[bytes] | int = subprocess.DEVNULL
+) -> Iterator['subprocess.Popen[bytes]']:
+    """Run a Python program beside the ``with`` block, and end it after the block.
+
+    Args:
+        command: What follows the interpreter.
+        log: Where its standard error goes.
+    """
+    process = subprocess.Popen([sys.executable, *command], env=ros_environment(), stderr=log)
     try:
         yield process
     finally:
         process.send_signal(signal.SIGINT)
         process.wait(30)
+
+
+@dataclass(frozen=True)
+class Status:
+    """One status of /diagnostics.
+
+    Attributes:
+        level: 0 = ok, 1 = warning, 2 = error.
+        message: The most urgent thing to know.
+        values: Key-value pairs.
+    """
+
+    level: int
+    message: str
+    values: Mapping[str, str]
 
 
 class Diagnostics:
@@ -56,14 +80,14 @@ class Diagnostics:
         """Take over the process."""
         self._process = process
 
-    def newest(self) -> dict[str, dict[str, str]]:
-        """Return the newest key-value pairs by the status' name."""
+    def newest(self) -> dict[str, Status]:
+        """Return the newest statuses by their names."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write('\n')
         self._process.stdin.flush()
-        statuses: dict[str, dict[str, str]] = json.loads(self._process.stdout.readline())
-        return statuses
+        statuses = json.loads(self._process.stdout.readline())
+        return {name: Status(**fields) for name, fields in statuses.items()}
 
 
 @contextmanager
@@ -144,7 +168,7 @@ def send(stream: Stream) -> Passage:
     """Send frames from a camera process through whatever runs to a sink process.
 
     Raises:
-        RuntimeError: Nothing reached the sink.
+        NotMeasuredError: Nothing reached the sink.
     """
     environ = {**ros_environment(), **stream.environ}
     environ = {name: value for name, value in environ.items() if value}
@@ -172,11 +196,13 @@ def passage(camera: dict[str, Any], sink: dict[str, Any]) -> Passage:
     """Turn what camera and sink printed into numbers.
 
     Raises:
-        RuntimeError: Fewer than two frames reached the sink.
+        NotMeasuredError: Fewer than two frames reached the sink.
     """
     table = np.asarray(sink['frames'], np.int64).reshape(-1, 3)
     if len(table) < 2:
-        raise RuntimeError(f'Only {len(table)} of {camera["published"]} frames reached the sink.')
+        raise NotMeasuredError(
+            f'Only {len(table)} of {camera["published"]} frames reached the sink.'
+        )
     seconds = (table[-1, 2] - table[0, 2]) / 1e9
     return Passage(
         sent=camera['published'],

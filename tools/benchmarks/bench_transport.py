@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench_processes import Passage, Stream, send, use_cores
+from bench_processes import NotMeasuredError, Passage, Stream, send, use_cores
 from machine_description import describe_machine, machine_line
 from result_table import markdown_table, show_table
 from turn_progress import TurnProgress
@@ -91,7 +91,7 @@ def run(arguments: argparse.Namespace) -> dict[str, Any]:
             try:
                 fast[variant].append(send(variant.stream(0, arguments.seconds)))
                 steady[variant].append(send(variant.stream(CAMERA_HZ, arguments.seconds)))
-            except RuntimeError as error:
+            except NotMeasuredError as error:
                 # Best effort may lose every frame: that is a result.
                 reasons[variant] = str(error)
             progress.step(f'{variant.transport}, {variant.reliability}')

@@ -1,12 +1,12 @@
 """The node at rising rates: what comes out, and where the time goes."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import psutil
-from bench_processes import Diagnostics, Passage, diagnostics, running, send_all
+from bench_processes import Diagnostics, Passage, diagnostics, send_all
+from loaded_node import loaded_node
 from node_command import proxy, streams
 from result_table import markdown_table
 
@@ -72,12 +72,14 @@ def sweep(
         rates_hz: Frames per second of all cameras together.
         settings: Further parameters of the node.
         cores: That all processes share.
+
+    Raises:
+        NotMeasuredError: The node has loaded no model, or too few frames reached the sinks.
     """
     name, path = model
     command = proxy(path, threads, cameras=cameras, settings=settings)
-    with running(*command) as node, diagnostics() as heard:
+    with loaded_node(*command) as node, diagnostics() as heard:
         process = psutil.Process(node.pid)
-        wait_until_loaded(heard)
         for rate_hz in rates_hz:
             frames = int(rate_hz / cameras * RATE_SECONDS)
             before_s = cpu_seconds(process)
@@ -124,19 +126,6 @@ def rate_row(
     )
 
 
-def wait_until_loaded(heard: Diagnostics, limit_s: float = 120.0) -> None:
-    """Wait until the node tells of a model, so that loading it is no part of what is measured.
-
-    Raises:
-        RuntimeError: It does not for too long.
-    """
-    end = time.monotonic() + limit_s
-    while not any('backend' in each for each in heard.newest().values()):
-        if time.monotonic() > end:
-            raise RuntimeError(f'The node has loaded no model for {limit_s:.0f} s.')
-        time.sleep(0.2)
-
-
 def cpu_seconds(process: psutil.Process) -> float:
     """Return the time of all CPUs that a process took so far."""
     times = process.cpu_times()
@@ -145,7 +134,7 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 def newest_stages(heard: Diagnostics) -> dict[str, float]:
     """Return the medians of the stages as the node last told them, mean of its cameras."""
-    return stages_of(heard.newest())
+    return stages_of({name: status.values for name, status in heard.newest().items()})
 
 
 def stages_of(statuses: Mapping[str, Mapping[str, str]]) -> dict[str, float]:
