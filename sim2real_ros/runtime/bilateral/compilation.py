@@ -97,7 +97,8 @@ _SLICE_TYPES: _Types = (
     types.float32,
     _write(types.float32, 2),
     _write(types.uint8, 2),
-    _write(types.float32, 4),
+    _write(types.float32, 3),
+    _write(types.float32, 3),
     types.int64,
     types.int64,
 )

@@ -4,6 +4,9 @@ Loops over the pixels of a row run inside, without branches, so that the compile
 instructions of them. Everything that a row needs stays in the first cache. All functions release
 the GIL and share nothing but what they read: any number of threads may call them at once.
 
+The innermost loop has few pixels, so what comes before it counts. Its rows have constant distances
+and its indices no sign: else it would begin by looking for overlaps and counts from the end.
+
 They stand in one file because numba's cache notices changes of the file of the outer one only.
 """
 
@@ -21,8 +24,14 @@ Integers = NDArray[np.int32]
 TERMS = 12
 """Numbers of a colour matrix: three colours times red, green, blue and 1."""
 
-ROWS_OF_SCRATCH, MARGIN = 20, 2
-"""What ``slice_rows`` needs for intermediate values: so many rows, longer than the image's."""
+MAX_WIDTH_PX = 16384
+"""Of images."""
+
+STRIDE = MAX_WIDTH_PX + 16
+"""Length of a row of scratch: the image's and two more, and rows begin in different cache sets."""
+
+ROWS_OF_SCRATCH = 20
+"""What ``slice_rows`` needs for intermediate values."""
 
 _F = np.float32
 _HALF_RANGE, _UNIT = np.float32(127.5), np.float32(1 / 127.5)
@@ -31,6 +40,15 @@ _LARGEST_EXPONENT = np.float32(126)
 
 _NEAREST_INTEGER = np.float32(1.5 * 2**23)
 """Added and taken away again, it leaves the nearest integer, of two the even one."""
+
+_GREEN, _BLUE, _PLACE = np.uintp(STRIDE), np.uintp(2 * STRIDE), np.uintp(3 * STRIDE)
+_TO_RED, _TO_GREEN, _TO_BLUE = np.uintp(4 * STRIDE), np.uintp(5 * STRIDE), np.uintp(6 * STRIDE)
+_POWERS_ROW, _SHARES_ROW, _HALF_ROW, _SUMS_ROW, _DETAIL_ROW = 7, 8, 9, 10, 11
+_SHARE = np.uintp(_SHARES_ROW * STRIDE)
+"""Where these begin in the scratch, red at 0; the last is how much the right of a tile counts."""
+
+_MARKS = np.int32(16)
+"""Bins that are told apart when a tile's are looked up; others are visited together with one."""
 
 _Function = TypeVar('_Function', bound=Callable[..., object])
 
@@ -123,88 +141,100 @@ def _find_places(
 
 
 @_inner
-def _interpolate_down(grid: Floats, row: int, share: np.float32, lines: Floats) -> None:
+def _interpolate_down(
+    above: Floats, below: Floats, share: np.float32, left: Floats, across: Floats
+) -> None:
     """Mix two rows of the grid: what stands at the left of each tile, and how far its right is.
 
     Args:
-        grid: (12, bins, rows + 1, columns + 1).
-        row: The upper one.
+        above: ((columns + 1) * bins * TERMS,).
+        below: Likewise.
         share: Of the lower one, 0..1.
-        lines: (2, bins, 12, columns) to write to.
+        left: Likewise, to write to.
+        across: (columns * bins * TERMS,) to write to.
     """
-    _, bins, terms, columns = lines.shape
-    for each in range(bins):
-        for term in range(terms):
-            above, below = grid[term, each, row], grid[term, each, row + 1]
-            left, across = lines[0, each, term], lines[1, each, term]
-            for column in range(columns):
-                first = above[column] + share * (below[column] - above[column])
-                following = above[column + 1]
-                second = following + share * (below[column + 1] - following)
-                left[column] = first
-                across[column] = second - first
+    for each in range(left.shape[0]):
+        left[each] = above[each] + share * (below[each] - above[each])
+    right = left[left.shape[0] - across.shape[0] :]
+    for each in range(across.shape[0]):
+        across[each] = right[each] - left[each]
+
+
+def _applied_bin(begins: bool) -> Callable[..., None]:
+    """Compile one of two functions: the first bin of a tile writes, all others add."""
+
+    @_inner
+    def apply(
+        left: Floats,
+        across: Floats,
+        level: np.float32,
+        rows: Floats,
+        start: np.uintp,
+        stop: np.uintp,
+    ) -> None:
+        """Apply one bin's matrices to the pixels ``start`` to ``stop``, by their share of it.
+
+        ``left`` (TERMS,) is the matrix at the left of the tile, ``across`` what to add at its
+        right, ``rows`` all scratch, flat.
+        """
+        a, d = left, across
+        a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
+        a6, a7, a8, a9, a10, a11 = a[6], a[7], a[8], a[9], a[10], a[11]
+        d0, d1, d2, d3, d4, d5 = d[0], d[1], d[2], d[3], d[4], d[5]
+        d6, d7, d8, d9, d10, d11 = d[6], d[7], d[8], d[9], d[10], d[11]
+        for x in range(start, stop):
+            share = _F(1) - abs(rows[_PLACE + x] - level)
+            share = share if share > _F(0) else _F(0)
+            r, g, b, s = rows[x], rows[_GREEN + x], rows[_BLUE + x], rows[_SHARE + x]
+            to_red = (a0 * r + a1 * g + a2 * b + a3) + s * (d0 * r + d1 * g + d2 * b + d3)
+            to_green = (a4 * r + a5 * g + a6 * b + a7) + s * (d4 * r + d5 * g + d6 * b + d7)
+            to_blue = (a8 * r + a9 * g + a10 * b + a11) + s * (d8 * r + d9 * g + d10 * b + d11)
+            if begins:
+                rows[_TO_RED + x] = share * to_red
+                rows[_TO_GREEN + x] = share * to_green
+                rows[_TO_BLUE + x] = share * to_blue
+            else:
+                rows[_TO_RED + x] += share * to_red
+                rows[_TO_GREEN + x] += share * to_green
+                rows[_TO_BLUE + x] += share * to_blue
+
+    return apply
+
+
+_begin_with_bin, _add_bin = _applied_bin(begins=True), _applied_bin(begins=False)
 
 
 @_inner
-def _apply_bin(
-    lines: Floats,
-    place: int,
-    column: int,
-    shares: Floats,
-    pixels: Floats,
-    changes: Floats,
-    start: int,
-    stop: int,
-) -> None:
-    """Add what one bin's matrices make of some neighbouring pixels, by their share of it."""
-    red, green, blue = pixels[0, start:stop], pixels[1, start:stop], pixels[2, start:stop]
-    places, to_red = pixels[3, start:stop], changes[0, start:stop]
-    to_green, to_blue = changes[1, start:stop], changes[2, start:stop]
-    a, d = lines[0, place, :, column], lines[1, place, :, column]
-    a0, a1, a2, a3, a4, a5 = a[0], a[1], a[2], a[3], a[4], a[5]
-    a6, a7, a8, a9, a10, a11 = a[6], a[7], a[8], a[9], a[10], a[11]
-    d0, d1, d2, d3, d4, d5 = d[0], d[1], d[2], d[3], d[4], d[5]
-    d6, d7, d8, d9, d10, d11 = d[6], d[7], d[8], d[9], d[10], d[11]
-    level = _F(place)
-    for x in range(stop - start):
-        share = _F(1) - abs(places[x] - level)
-        share = share if share > _F(0) else _F(0)
-        r, g, b, s = red[x], green[x], blue[x], shares[x]
-        at_left = a0 * r + a1 * g + a2 * b + a3
-        to_red[x] += share * (at_left + s * (d0 * r + d1 * g + d2 * b + d3))
-        at_left = a4 * r + a5 * g + a6 * b + a7
-        to_green[x] += share * (at_left + s * (d4 * r + d5 * g + d6 * b + d7))
-        at_left = a8 * r + a9 * g + a10 * b + a11
-        to_blue[x] += share * (at_left + s * (d8 * r + d9 * g + d10 * b + d11))
-
-
-@_inner
-def _apply_tiles(
-    lines: Floats, width: int, tile_width: int, shares: Floats, pixels: Floats, changes: Floats
-) -> None:
+def _apply_tiles(left: Floats, across: Floats, width: int, tile_width: int, rows: Floats) -> None:
     """Write what the matrices make of the pixels of a row, tile by tile.
 
     Neighbours have similar brightness: most bins are not needed, and are left out.
 
     Args:
-        lines: (2, bins, 12, columns), see ``_interpolate_down``.
+        left: (columns + 1, bins, TERMS), see ``_interpolate_down``.
+        across: (columns, bins, TERMS), likewise.
         width: Of the image.
         tile_width: Likewise in pixels.
-        shares: (tile_width,): how much the right counts at each pixel of a tile.
-        pixels: (4, width or more): red, green, blue and place on the brightness axis.
-        changes: (3, width or more) to write to.
+        rows: All scratch, flat.
     """
-    bins = lines.shape[1]
-    changes[:, :] = _F(0)
+    bins = left.shape[1]
     for column in range((width + tile_width - 1) // tile_width):
-        start, stop = column * tile_width, min((column + 1) * tile_width, width)
-        lowest, highest = np.int32(bins - 1), np.int32(0)
-        for value in pixels[3, start:stop]:
-            # Comparing integers is what the compiler makes vectors of.
-            below = np.int32(value)
-            lowest, highest = min(lowest, below), max(highest, below)
-        for place in range(int(max(lowest, np.int32(0))), int(min(highest + 2, bins))):
-            _apply_bin(lines, place, column, shares, pixels, changes, start, stop)
+        start = np.uintp(column * tile_width)
+        stop = np.uintp(min((column + 1) * tile_width, width))
+        used = np.int32(0)
+        for x in range(start, stop):
+            # Of NaN, too, some bits.
+            used |= np.int32(3) << (np.int32(rows[_PLACE + x]) & (_MARKS - np.int32(1)))
+        used |= used >> _MARKS
+        begun = False
+        for each in range(bins):
+            if (used >> (np.int32(each) & (_MARKS - np.int32(1)))) & np.int32(1):
+                own, step, level = left[column, each], across[column, each], _F(each)
+                if begun:
+                    _add_bin(own, step, level, rows, start, stop)
+                else:
+                    _begin_with_bin(own, step, level, rows, start, stop)
+                    begun = True
 
 
 @_inner
@@ -240,7 +270,7 @@ def _add_detail(
         height: Of the image.
         width: Likewise.
         factor: Of the sum that the blur makes.
-        sums: (width + MARGIN,) for intermediate values.
+        sums: (width + 2,) or more for intermediate values.
         changes: (3, width or more) to add to.
     """
     below = y + 1 if y + 1 < height else y - 1
@@ -264,7 +294,8 @@ def slice_rows(
     detail_factor: np.float32,
     scratch: Floats,
     planes: Bytes,
-    lines: Floats,
+    left: Floats,
+    across: Floats,
     start: int,
     stop: int,
 ) -> None:
@@ -273,36 +304,38 @@ def slice_rows(
     Args:
         image: (H, W, 3) RGB.
         out: The same, to write to; no part of ``image``.
-        grid: (12, bins, rows + 1, columns + 1), four terms of red, then of green and blue.
+        grid: (rows + 1, columns + 1, bins, TERMS), four terms of red, then of green and blue.
         guide: (units, 5): weights of red, green and blue in -1..1, bias, and the unit's share.
         slopes: (4,): of red, green, blue and 1.
         detail: (12, H / 2, W / 2) of the detail branch, where H and W are even; (12, 0, 0) where
             there is none.
         detail_factor: Amplitude of the detail in -1..1 times its strength.
-        scratch: (ROWS_OF_SCRATCH, W + MARGIN) or longer, of this thread alone.
+        scratch: (ROWS_OF_SCRATCH, STRIDE), of this thread alone.
         planes: (3, W), likewise.
-        lines: (2, bins, 12, columns), likewise.
+        left: (columns + 1, bins, TERMS), likewise.
+        across: (columns, bins, TERMS), likewise.
         start: First row.
         stop: Row after the last.
     """
     height, width = image.shape[0], image.shape[1]
-    rows, columns, top = grid.shape[2] - 1, grid.shape[3] - 1, _F(grid.shape[1] - 1)
+    rows, columns, top = grid.shape[0] - 1, grid.shape[1] - 1, _F(grid.shape[2] - 1)
     tile_height, tile_width = (height + rows - 1) // rows, (width + columns - 1) // columns
     source, target = image.reshape(-1), out.reshape(-1)
-    pixels, changes, powers = scratch[0:4], scratch[4:7], scratch[7]
-    shares, half, sums = scratch[8, :tile_width], scratch[9, : width // 2], scratch[10]
-    bounded = scratch[11:20].reshape(3, 3, scratch.shape[1])
-    for x in range(tile_width):
-        shares[x] = (_F(x) + _F(0.5)) / _F(tile_width)
+    pixels, changes, powers = scratch[0:4], scratch[4:7], scratch[_POWERS_ROW]
+    shares, half, sums = scratch[_SHARES_ROW], scratch[_HALF_ROW, : width // 2], scratch[_SUMS_ROW]
+    bounded = scratch[_DETAIL_ROW:ROWS_OF_SCRATCH].reshape(3, 3, STRIDE)
+    for x in range(width):
+        shares[x] = (_F(x % tile_width) + _F(0.5)) / _F(tile_width)
     following = max(start - 1, 0)
     for y in range(start, stop):
         row = y // tile_height
         share = (_F(y - row * tile_height) + _F(0.5)) / _F(tile_height)
-        _interpolate_down(grid, row, share, lines)
+        above, below = grid[row].reshape(-1), grid[row + 1].reshape(-1)
+        _interpolate_down(above, below, share, left.reshape(-1), across.reshape(-1))
         bytes_of_row = slice(3 * width * y, 3 * width * (y + 1))
         _unpack(source[bytes_of_row], planes, pixels)
         _find_places(pixels, width, guide, slopes, powers, top)
-        _apply_tiles(lines, width, tile_width, shares, pixels, changes)
+        _apply_tiles(left, across, width, tile_width, scratch.reshape(-1))
         if detail.shape[1] > 0:
             while following <= min(y + 1, height - 1):
                 _bound_detail(detail, following, bounded[following % 3], half, powers)

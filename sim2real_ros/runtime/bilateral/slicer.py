@@ -5,7 +5,12 @@ from numpy.typing import NDArray
 
 from sim2real_ros.errors import BackendError
 from sim2real_ros.runtime.bilateral.compilation import compiled_kernel
-from sim2real_ros.runtime.bilateral.kernel import MARGIN, ROWS_OF_SCRATCH, TERMS
+from sim2real_ros.runtime.bilateral.kernel import (
+    MAX_WIDTH_PX,
+    ROWS_OF_SCRATCH,
+    STRIDE,
+    TERMS,
+)
 from sim2real_ros.runtime.bilateral.row_workers import RowWorkers
 from sim2real_ros.runtime.bilateral.structure import GridDescription
 
@@ -42,7 +47,7 @@ class BilateralSlicer:
             ]
         )
         self._width = 0
-        self._scratch: list[tuple[Floats, Image, Floats]] = []
+        self._scratch: list[tuple[Floats, Image, Floats, Floats]] = []
 
     @property
     def threads(self) -> int:
@@ -96,7 +101,8 @@ class BilateralSlicer:
             if height % 2 or width % 2:
                 raise BackendError(f'The detail branch needs even sides, not {width}x{height}.')
             _check('detail', detail, (TERMS, height // 2, width // 2))
-        matrices = np.ascontiguousarray(grid).reshape(TERMS, *cells)
+        # What one pixel needs, side by side.
+        matrices = np.ascontiguousarray(grid.reshape(TERMS, *cells).transpose(2, 3, 1, 0))
         factor = self._description.detail_amplitude * detail_strength
 
         def work(thread: int, start: int, stop: int) -> None:
@@ -111,15 +117,21 @@ class BilateralSlicer:
     def _prepare(self, image: Image) -> None:
         if image.ndim != 3 or image.shape[2] != 3 or min(image.shape) < 1:
             raise BackendError(f'Expected an image (H, W, 3), found {image.shape}.')
-        if image.shape[1] == self._width:
-            return
         width = image.shape[1]
-        lines = (2, self._description.bins, TERMS, self._description.columns)
+        if width == self._width:
+            return
+        if width > MAX_WIDTH_PX:
+            raise BackendError(
+                f'The fused backend takes images up to {MAX_WIDTH_PX} pixels wide, not {width}; '
+                'use the backend onnxruntime.'
+            )
+        columns, bins = self._description.columns, self._description.bins
         self._scratch = [
             (
-                np.empty((ROWS_OF_SCRATCH, width + MARGIN), np.float32),
+                np.empty((ROWS_OF_SCRATCH, STRIDE), np.float32),
                 np.empty((3, width), np.uint8),
-                np.empty(lines, np.float32),
+                np.empty((columns + 1, bins, TERMS), np.float32),
+                np.empty((columns, bins, TERMS), np.float32),
             )
             for _ in range(self._workers.threads)
         ]

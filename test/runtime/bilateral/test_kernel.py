@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sim2real_ros.errors import BackendError
+from sim2real_ros.runtime.bilateral.kernel import MAX_WIDTH_PX
 from sim2real_ros.runtime.bilateral.slicer import NO_DETAIL, BilateralSlicer
 from sim2real_ros.runtime.bilateral.structure import GridDescription
 
@@ -83,7 +84,7 @@ def sliced(told, image, grid, detail, strength, threads=1):
 @given(
     seed=st.integers(0, 99),
     size=st.tuples(st.integers(1, 15), st.integers(1, 11)),
-    cells=st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 9)),
+    cells=st.tuples(st.integers(1, 6), st.integers(1, 5), st.integers(1, 40)),
     units=st.integers(1, 4),
     strength=st.sampled_from([None, 0.0, 0.5, 1.0]),
     threads=st.sampled_from([1, 3]),
@@ -91,6 +92,9 @@ def sliced(told, image, grid, detail, strength, threads=1):
 @example(0, (2, 2), (4, 4, 3), 1, 1.0, 1)
 @example(1, (1, 1), (6, 5, 1), 1, None, 1)
 @example(2, (5, 33), (4, 3, 8), 2, 1.0, 3)
+@example(3, (15, 11), (2, 2, 16), 2, None, 1)
+@example(4, (15, 11), (2, 2, 17), 2, None, 1)
+@example(5, (15, 11), (1, 1, 40), 2, 1.0, 1)
 def test_every_pixel_gets_what_its_matrix_and_detail_make_of_it(
     seed, size, cells, units, strength, threads
 ):
@@ -108,7 +112,7 @@ def test_every_pixel_gets_what_its_matrix_and_detail_make_of_it(
     assert np.abs(found - expected).max() <= 0.51
 
 
-@pytest.mark.parametrize('bins', [1, 2, 8])
+@pytest.mark.parametrize('bins', [1, 2, 8, 16, 17, 32, 33, 256])
 def test_guides_at_the_ends_take_the_first_and_the_last_matrices(bins):
     rng = np.random.default_rng(0)
     image = random_image(rng, 12, 9)
@@ -184,3 +188,14 @@ def test_arrays_of_another_shape_never_reach_the_kernel():
             slicer.apply(*bad, 1.0)
     with pytest.raises(BackendError, match='copy has the shape'):
         slicer.shrink(image, np.empty((3, 8, 6), np.float32))
+
+
+def test_the_widest_image_fits_and_a_wider_one_is_refused():
+    rng = np.random.default_rng(0)
+    told, image = description(rng), random_image(rng, MAX_WIDTH_PX, 2)
+    grid, detail = np.zeros((3, 4, 4, 4, 5), np.float32), np.zeros((12, 1, MAX_WIDTH_PX // 2))
+    detail = detail.astype(np.float32)
+    assert np.array_equal(sliced(told, image, grid, detail, 1.0), image)
+    wider = random_image(rng, MAX_WIDTH_PX + 1, 2)
+    with pytest.raises(BackendError, match='up to 16384 pixels wide, not 16385; use'):
+        sliced(told, wider, grid, NO_DETAIL, 1.0)
