@@ -230,6 +230,8 @@ class ExtraLossOptions:
             mask of the simulated one (CyCADA); the segmenter learns from sim images and masks.
         semantic_classes: Number of class ids in the masks; 255 means "not labelled".
         gradient_weight: L1 distance between the edges of sim and translated, in luminance.
+        smoothness_weight: What is flat in the sim image, such as its sky, has to stay flat: mean
+            differences between neighbouring cells of 8 pixels where sim has no edge.
         colour_weight: Where the simulator's thresholds see a line's colour, the robot's have to
             see it in the translated image, and nowhere else.
         colour_top: Share of the height, from the top, where the robot looks for no lines: there,
@@ -244,6 +246,7 @@ class ExtraLossOptions:
     semantic_weight: float = 0.0
     semantic_classes: int = 0
     gradient_weight: float = 0.0
+    smoothness_weight: float = 0.0
     colour_weight: float = 0.0
     colour_top: float = 0.0
     sim_thresholds: str = 'duckietown_sim'
@@ -253,7 +256,10 @@ class ExtraLossOptions:
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
-        weights = (self.semantic_weight, self.gradient_weight, self.colour_weight)
+        weights = (
+            *(self.semantic_weight, self.gradient_weight),
+            *(self.smoothness_weight, self.colour_weight),
+        )
         tops = (self.region_top, self.colour_top)
         if min(weights) < 0 or not all(0 <= top < 1 for top in tops):
             raise ValueError(

@@ -14,6 +14,7 @@ from sim2real_ros.training.losses.colour_consistency import (
     colour_consistency,
     colour_pairs,
 )
+from sim2real_ros.training.losses.edge_aware_smoothness import edge_aware_smoothness
 from sim2real_ros.training.losses.gradient_consistency import gradient_consistency
 from sim2real_ros.training.losses.region import Region
 from sim2real_ros.training.losses.semantic_consistency import (
@@ -115,6 +116,9 @@ class ExtraLosses:
         if self.options.gradient_weight:
             edges = gradient_consistency(translated, sim, self.region)
             losses['gradient'] = self.options.gradient_weight * edges
+        if self.options.smoothness_weight:
+            painted = edge_aware_smoothness(translated, sim, self.region)
+            losses['smoothness'] = self.options.smoothness_weight * painted
         if self._colours:
             colour = colour_consistency(
                 translated, sim, self._colours, self.region, self.options.colour_top
