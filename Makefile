@@ -64,7 +64,9 @@ setup: $(READY_TO_DEVELOP) ## install everything for development into .venv
 test: $(READY_TO_DEVELOP) ## run the tests
 ifeq ($(strip $(ARGS)),)
 	@# Nodes and their DDS discovery want a core of their own: these tests come last and alone.
-	@status=0; \
+	@# What numba compiles for the first part serves the second one, too.
+	@status=0; compiled=`mktemp -d` || exit; trap 'rm -rf "$$compiled"' EXIT; \
+	export NUMBA_CACHE_DIR="$${NUMBA_CACHE_DIR:-$$compiled}"; \
 	$(VENV_PYTHON) -m pytest -q -n $(WORKERS) $(ROS_TESTS:%=--ignore=%) || status=$$?; \
 	$(VENV_PYTHON) -m pytest -q $(ROS_TESTS) || status=$$?; \
 	exit $$status

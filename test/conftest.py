@@ -4,8 +4,11 @@ import atexit
 import functools
 import os
 import tempfile
+from collections.abc import Mapping
 
 import pytest
+
+BILATERAL_MODELS = ('bilateral_grid', 'bilateral_grid_detail')
 
 # Torch's threads wait for each other by spinning. Beside another process on the same cores, two
 # of them are five times slower than one.
@@ -32,13 +35,32 @@ def operators_known():
         yield
 
 
+class BilateralModels(Mapping):
+    """Paths by name; each is exported when it is first asked for: an export takes ten seconds."""
+
+    def __init__(self, folder):
+        self._folder = folder
+
+    def __getitem__(self, name):
+        if name not in BILATERAL_MODELS:
+            raise KeyError(name)
+        path = self._folder / f'{name}.onnx'
+        if not path.exists():
+            from small_bilateral import write_small_bilateral
+
+            write_small_bilateral(name, path)
+        return path
+
+    def __iter__(self):
+        return iter(BILATERAL_MODELS)
+
+    def __len__(self):
+        return len(BILATERAL_MODELS)
+
+
 @pytest.fixture(scope='session')
 def bilateral_models(request, tmp_path_factory):
     """Two exported models of free size, by name; see small_bilateral."""
     pytest.importorskip('torch')
     request.getfixturevalue('operators_known')
-    from small_bilateral import write_small_bilateral
-
-    folder = tmp_path_factory.mktemp('bilateral')
-    names = ('bilateral_grid', 'bilateral_grid_detail')
-    return {name: write_small_bilateral(name, folder / f'{name}.onnx') for name in names}
+    return BilateralModels(tmp_path_factory.mktemp('bilateral'))

@@ -41,20 +41,7 @@ def client(ros_context, request):
 @pytest.fixture
 def start_proxy(tmp_path, client):
     """Start the node as a process of its own; ended after the test."""
-    from bag_processes import Program
-    from proxy_client import proxy_command
+    from proxy_client import proxies
 
-    started = []
-
-    def start(*arguments, wait_for='active', environ=None, node='perception_proxy', **parameters):
-        log = tmp_path / f'proxy_{len(started)}.log'
-        program = Program(proxy_command(arguments, parameters), log, environ)
-        started.append(program)
-        if wait_for:
-            client.wait_for_state(program, wait_for, node)
-        return program
-
-    yield start
-    for program in started:
-        program.end()
-        program.process.wait()
+    with proxies(client, tmp_path) as start:
+        yield start

@@ -11,7 +11,7 @@ from collections import defaultdict
 
 import numpy as np
 import rclpy
-from bag_processes import PATIENCE_S
+from bag_processes import PATIENCE_S, Program
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import SetParameters
@@ -39,7 +39,30 @@ def as_yaml(value):
     return repr(value) if isinstance(value, (int, float)) else f'"{value}"'
 
 
+@contextlib.contextmanager
+def proxies(client, folder):
+    """Give a function that starts nodes as processes of their own; ended with the context."""
+    started = []
+
+    def start(*arguments, wait_for='active', environ=None, node='perception_proxy', **parameters):
+        log = folder / f'proxy_{len(started)}.log'
+        program = Program(proxy_command(arguments, parameters), log, environ)
+        started.append(program)
+        if wait_for:
+            client.wait_for_state(program, wait_for, node)
+        return program
+
+    try:
+        yield start
+    finally:
+        for program in started:
+            program.end()
+            program.process.wait()
+
+
 ANSWER_S = 5.0
+HARMLESS_ANSWER_S = 1.0
+"""For questions that may be asked twice: one in ten first answers gets lost; see call_service."""
 
 
 class NoAnswerError(AssertionError):
@@ -106,8 +129,8 @@ class ProxyClient:
 
     # --- waiting -----------------------------------------------------------------------------
 
-    def wait(self, condition, what, program=None, timeout_s=PATIENCE_S):
-        """Wait until a condition holds; looks again at every message, and ten times a second."""
+    def wait(self, condition, what, program=None, timeout_s=PATIENCE_S, poll_s=0.02):
+        """Wait until a condition holds; looks again at every message, and all `poll_s`."""
         end = time.monotonic() + timeout_s
         with self.changed:
             while not (result := condition()):
@@ -116,15 +139,17 @@ class ProxyClient:
                 assert running, f'The node ended while waiting for {what}:\n{log}'
                 if time.monotonic() > end:
                     raise NoAnswerError(f'No {what} within {timeout_s} s:\n{log}')
-                self.changed.wait(0.1)
+                self.changed.wait(poll_s)
         return result
 
     def wait_for_state(self, program, label, node='perception_proxy'):
         def in_state():
-            answer = self.call_service(GetState, f'/{node}/get_state', program=program)
+            name = f'/{node}/get_state'
+            answer = self.call_service(GetState, name, None, program, HARMLESS_ANSWER_S)
             return answer.current_state.label == label
 
-        self.wait(in_state, f'state {label}', program)
+        # Every look is a new client, which the node has to get to know.
+        self.wait(in_state, f'state {label}', program, poll_s=0.1)
 
     def status(self, name, condition=lambda status: True, program=None):
         """Wait for a diagnostic status that fulfils a condition; return it."""
@@ -137,7 +162,7 @@ class ProxyClient:
 
     # --- services ----------------------------------------------------------------------------
 
-    def call_service(self, service_type, name, request=None, program=None):
+    def call_service(self, service_type, name, request=None, program=None, answer_s=ANSWER_S):
         """Call a service, each time as a new client, until there is an answer.
 
         A server that does not know the client's end of the answers yet throws the answer away,
@@ -150,7 +175,7 @@ class ProxyClient:
         future = service_client.call_async(request)
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
-        answered = done.wait(ANSWER_S)
+        answered = done.wait(answer_s)
         self.node.destroy_client(service_client)
         end = time.monotonic() + PATIENCE_S
         while not answered and time.monotonic() < end:

@@ -22,7 +22,7 @@ def first_trial_run(request):
     from sim2real_ros.runtime import trial_run
 
     path = str(request.getfixturevalue('bilateral_models')['bilateral_grid_detail'])
-    work = (trial_run.__name__, '_translate_once', json.dumps(['fused', None]), '241')
+    work = (trial_run.__name__, '_translate_once', json.dumps(['fused', None]), '120')
     child = [sys.executable, '-m', 'sim2real_ros.runtime.trial_process', path, *work]
     # The child's own limits are those of this machine, which may be a large one.
     limited = ['bash', '-c', f'ulimit -v {LIMIT_KIB} && exec "$0" "$@"', *child]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from plain_loop import WatchedStepper, random_batch
+from small_cut import MIRRORED_EDGES, NORMAL, check_edges_of_what_was_not_mirrored, small_cut
 from torch.nn import functional
 
 from sim2real_ros.config import from_mapping
@@ -14,10 +15,8 @@ from sim2real_ros.training.options import (
     DiscriminatorOptions,
     ExtraLossOptions,
     GeneratorOptions,
-    Initialisation,
 )
 
-NORMAL = Initialisation('normal', 0.1)
 GENERATOR = GeneratorOptions(
     'resnet', 4, 1, downsampling='blur', upsampling='blur', initialisation=NORMAL
 )
@@ -33,10 +32,7 @@ TRANSLATORS, JUDGE = {'generator', 'sampler'}, {'discriminator'}
 
 
 def small(dtype=torch.float64, **options):
-    torch.manual_seed(0)
-    method = Cut(CutConfig(**{**SMALL, **options}))
-    method.networks.to(dtype)
-    return method
+    return small_cut(dtype, **{**SMALL, **options})
 
 
 def naive_nce(method, networks, source, made, mirrored=False):
@@ -219,19 +215,7 @@ def test_cut_looks_at_the_region_only():
 
 
 def test_cut_compares_edges_with_what_was_not_mirrored(monkeypatch):
-    options = ExtraLossOptions(gradient_weight=2.0)
-    method, batch = small(extra_losses=options, flip_equivariance=True), random_batch(0)
-    monkeypatch.setattr(torch, 'rand', lambda *shape: torch.zeros(*shape))
-    seen = []
-    monkeypatch.setattr(
-        method.extra, 'generator_losses', lambda sim, made, mask: seen.append((sim, made)) or {}
-    )
-    with torch.no_grad():
-        expected = method._generator(batch.sim.flip(3)).flip(3)
-    method.step(batch, WatchedStepper(method))
-    ((sim, made),) = seen
-    assert sim is batch.sim
-    torch.testing.assert_close(made.detach(), expected)
+    check_edges_of_what_was_not_mirrored(small(**MIRRORED_EDGES), monkeypatch)
 
 
 def test_cut_judges_what_was_mirrored_where_the_mask_is(tmp_path, monkeypatch):

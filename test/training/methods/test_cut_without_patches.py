@@ -5,31 +5,19 @@ import copy
 import pytest
 import torch
 from plain_loop import WatchedStepper, random_batch
+from small_cut import MIRRORED_EDGES, NORMAL, check_edges_of_what_was_not_mirrored, small_cut
 
 from sim2real_ros.errors import ConfigError
-from sim2real_ros.training.methods.cut import Cut, CutConfig
-from sim2real_ros.training.options import (
-    DiscriminatorOptions,
-    ExtraLossOptions,
-    GeneratorOptions,
-    Initialisation,
-)
-
-NORMAL = Initialisation('normal', 0.1)
+from sim2real_ros.training.options import DiscriminatorOptions, GeneratorOptions
 
 
 def small(generator='resnet', **options):
-    torch.manual_seed(0)
     blocks = {'blocks': 1} if generator != 'unet' else {'depth': 3}
-    method = Cut(
-        CutConfig(
-            generator=GeneratorOptions(generator, 4, initialisation=NORMAL, **blocks),
-            discriminator=DiscriminatorOptions(filters=4, layers=1),
-            **{'nce_weight': 0.0, **options},
-        )
+    return small_cut(
+        generator=GeneratorOptions(generator, 4, initialisation=NORMAL, **blocks),
+        discriminator=DiscriminatorOptions(filters=4, layers=1),
+        **{'nce_weight': 0.0, **options},
     )
-    method.networks.to(torch.float64)
-    return method
 
 
 @pytest.mark.parametrize('weight', [1.0, 3.0])
@@ -69,16 +57,4 @@ def test_any_generator_will_do():
 
 
 def test_edges_are_still_compared_with_what_was_not_mirrored(monkeypatch):
-    options = ExtraLossOptions(gradient_weight=2.0)
-    method = small(extra_losses=options, flip_equivariance=True)
-    batch, seen = random_batch(0), []
-    monkeypatch.setattr(torch, 'rand', lambda *shape: torch.zeros(*shape))
-    monkeypatch.setattr(
-        method.extra, 'generator_losses', lambda sim, made, mask: seen.append((sim, made)) or {}
-    )
-    with torch.no_grad():
-        expected = method._generator(batch.sim.flip(3)).flip(3)
-    method.step(batch, WatchedStepper(method))
-    ((sim, made),) = seen
-    assert sim is batch.sim
-    torch.testing.assert_close(made.detach(), expected)
+    check_edges_of_what_was_not_mirrored(small(**MIRRORED_EDGES), monkeypatch)
