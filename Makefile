@@ -7,7 +7,7 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 WORKERS ?= 2
-ROS_TESTS = test/ros test/launch test/tools
+DDS_TESTS = test/ros test/launch test/tools
 
 # A child of the wheels' Python inherits paths that are meant for that Python alone.
 ifdef _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -49,7 +49,7 @@ help: ## print this list
 	@echo '  make demo BAG=drive.mcap TOPIC=/camera/image_raw MODEL=my_generator.onnx'
 	@echo '            also OUTPUT=folder RATE=2 CAMERA_INFO=/camera/info'
 	@echo '  make test ARGS="test/image -x"'
-	@echo '            or WORKERS=4: processes that share the tests without ROS'
+	@echo '            or WORKERS=4: processes that share the tests without nodes'
 	@echo '  make setup PYTHON=python3.12'
 
 # The shell reads these from the environment, where make puts them: no quoting can go wrong.
@@ -64,11 +64,13 @@ setup: $(READY_TO_DEVELOP) ## install everything for development into .venv
 test: $(READY_TO_DEVELOP) ## run the tests
 ifeq ($(strip $(ARGS)),)
 	@# Nodes and their DDS discovery want a core of their own: these tests come last and alone.
+	@# The folders are named for speed only: they hold all tests with this mark.
+	@# Stealing keeps the tests of a file, which share what is costly, on one worker.
 	@# What numba compiles for the first part serves the second one, too.
 	@status=0; compiled=`mktemp -d` || exit; trap 'rm -rf "$$compiled"' EXIT; \
 	export NUMBA_CACHE_DIR="$${NUMBA_CACHE_DIR:-$$compiled}"; \
-	$(VENV_PYTHON) -m pytest -q -n $(WORKERS) $(ROS_TESTS:%=--ignore=%) || status=$$?; \
-	$(VENV_PYTHON) -m pytest -q $(ROS_TESTS) || status=$$?; \
+	$(VENV_PYTHON) -m pytest -q -n $(WORKERS) --dist worksteal -m 'not dds' || status=$$?; \
+	$(VENV_PYTHON) -m pytest -q -m dds $(DDS_TESTS) || status=$$?; \
 	exit $$status
 else
 	$(VENV_PYTHON) -m pytest -q $(ARGS)

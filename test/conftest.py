@@ -23,6 +23,31 @@ if 'NUMBA_CACHE_DIR' not in os.environ:
     os.environ['NUMBA_CACHE_DIR'] = _numba_cache.name
 
 
+DDS_FIXTURES = {'launcher', 'ros_context'}
+NO_NODES = {
+    'ROS_SECURITY_ENABLE': 'true',
+    'ROS_SECURITY_STRATEGY': 'Enforce',
+    'ROS_SECURITY_KEYSTORE': 'only tests marked dds start nodes',
+}
+"""With these, no node of this process or of a child comes up; the error names the keystore."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if DDS_FIXTURES.intersection(item.fixturenames):
+            item.add_marker('dds')
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Let no test without the mark start a node: it would disturb those beside it."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in () if item.get_closest_marker('dds') else NO_NODES.items():
+            patch.setenv(name, value)
+        return (yield)
+
+
 @pytest.fixture(scope='session')
 def operators_known():
     """The exporter reads the source of 500 functions for every export: half a second each."""

@@ -20,6 +20,8 @@ from sim2real_ros.ros.bags.offered_qos import OfferedQos
 from sim2real_ros.ros.bags.player import main
 from sim2real_ros.ros.bags.source import CdrSource
 
+pytestmark = pytest.mark.dds
+
 CAMERA = ['/camera/image_raw', '/camera/camera_info']
 DATA = Path(os.environ.get('SIM2REAL_DATA', REPOSITORY.parent / 'shared' / 'data')) / 'bags'
 BAGS = [

@@ -268,33 +268,6 @@ def test_signals_end_the_node_cleanly(start, number):
     assert 'Traceback' not in program.text()
 
 
-@pytest.mark.parametrize(
-    ('arguments', 'reason'),
-    [
-        (['-p', 'on_failure:=explode'], 'on_failure must be one of'),
-        (['-p', 'strength:=much'], "expecting type 'DOUBLE'"),
-        (['-p', 'strength:=1.5'], 'strength out of range'),
-        (['-p', 'cameras:=["a-b"]'], "'a-b' is not a ROS name"),
-        (['--params-file', '/no/such.yaml'], 'The ROS arguments cannot be used'),
-        (['-r', 'realistic/image_raw:=image_raw'], 'would be input and output at once'),
-        (
-            ['-p', 'qos_overrides./image_raw.subscription.reliability:=sometimes'],
-            'must be one of best_available, reliable, best_effort',
-        ),
-        (
-            ['-p', 'qos_overrides./image_raw.subscription.history:=keep_all'],
-            'must be one of keep_last',
-        ),
-        (['--no-such-flag'], 'The ROS arguments cannot be used'),
-    ],
-)
-def test_impossible_arguments_end_the_node_with_the_reason(start_proxy, arguments, reason):
-    program = start_proxy(*arguments, wait_for=None)
-    assert program.wait() == 1
-    assert reason in program.text()
-    assert 'Traceback' not in program.text()
-
-
 def test_silent_fallback_to_the_cpu_is_told(start, client):
     program = start(provider='cuda')
     status = client.status('model', lambda s: s.level == b'\x01', program)

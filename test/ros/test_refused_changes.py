@@ -1,6 +1,7 @@
 """One running node refuses what is impossible, each time with a reason, and goes on as before."""
 
 import pytest
+from lifecycle_msgs.srv import ChangeState
 from proxy_client import ProxyClient, proxies, rgb_message
 
 IN, OUT = '/image_raw', '/realistic/image_raw'
@@ -62,5 +63,16 @@ def test_impossible_changes_are_refused_with_a_reason(client, program, change, r
     (result,) = client.set_parameters(**change)
     assert not result.successful
     assert reason in result.reason
+    sent = rgb_message()
+    assert client.exchange(IN, sent, OUT, program) == sent
+
+
+def test_illegal_transition_leaves_the_node_alive(client, program):
+    caller = client.node.create_client(ChangeState, '/perception_proxy/change_state')
+    client.wait(caller.service_is_ready, 'service', program)
+    request = ChangeState.Request()
+    request.transition.id = 3
+    caller.call_async(request)
+    client.wait(lambda: 'A request failed' in program.text(), 'error in the log', program)
     sent = rgb_message()
     assert client.exchange(IN, sent, OUT, program) == sent

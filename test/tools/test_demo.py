@@ -36,7 +36,11 @@ PROGRAM = ROOT / 'tools/demo.py'
 MODEL = ROOT / 'models/bilateral_grid_duckietown.onnx'
 PATIENCE_S = 120.0
 
-needs_ros = pytest.mark.skipif(find_spec('rclpy') is None, reason='rclpy is not installed')
+without_ros = pytest.mark.skipif(find_spec('rclpy') is None, reason='rclpy is not installed')
+
+
+def needs_ros(test):
+    return pytest.mark.dds(without_ros(test))
 
 
 def write_failing_model(path):

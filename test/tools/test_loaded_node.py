@@ -90,6 +90,7 @@ def test_reading_a_log_does_not_move_the_place_of_its_writer(parts, tmp_path):
         assert parts.loaded_node.last_line(log) == 'more'
 
 
+@pytest.mark.dds
 def test_the_node_itself_says_that_a_back_end_refuses_its_model(parts):
     pytest.importorskip('rclpy')
     pytest.importorskip('numba')
