@@ -29,7 +29,7 @@ EXAMPLES = """examples:
 
 PLAIN_GRID = (
     'the model is a bilateral grid. With effects behind it, it runs as a whole graph, which takes '
-    'about twice the time of the back end fused, and it is not smoothed over time.'
+    'two to three times as long as the back end fused, and it is not smoothed over time.'
 )
 
 
