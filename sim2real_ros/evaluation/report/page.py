@@ -4,7 +4,7 @@ import base64
 import hashlib
 import html
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any
@@ -99,8 +99,9 @@ class _Figures:
     wanted: bool
     drawn: list[str] = field(default_factory=list)
 
-    def add(self, figure: str | None) -> int | None:
-        if figure is None or not self.wanted:
+    def add(self, draw: Callable[..., str | None], *arguments: Any) -> int | None:
+        figure = draw(*arguments) if self.wanted else None
+        if figure is None:
             return None
         self.drawn.append(figure)
         return len(self.drawn) - 1
@@ -115,7 +116,7 @@ def _group(section: Section, columns: Sequence[Column], figures: _Figures) -> di
                 'quantity': row.quantity,
                 'limits': _limits_text(row.quantity),
                 'cells': [_cell(cell, row.quantity) for cell in row.cells],
-                'figure': figures.add(estimate_figure(row.quantity, columns, row.cells)),
+                'figure': figures.add(estimate_figure, row.quantity, columns, row.cells),
             }
             for row in section.rows
         ],
@@ -127,9 +128,9 @@ def _frame_figures(
     rows: Sequence[Row], columns: Sequence[Column], figures: _Figures
 ) -> Iterator[dict[str, Any]]:
     for row in rows:
-        spread = figures.add(spread_figure(row.quantity, columns))
+        spread = figures.add(spread_figure, row.quantity, columns)
         if spread is not None:
-            timeline = figures.add(timeline_figure(row.quantity, columns))
+            timeline = figures.add(timeline_figure, row.quantity, columns)
             yield {'quantity': row.quantity, 'timeline': timeline, 'spread': spread}
 
 
