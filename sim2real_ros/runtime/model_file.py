@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +50,7 @@ class ModelFile:
     card: ModelCard
     inputs: tuple[GraphTensor, ...]
     outputs: tuple[GraphTensor, ...]
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str]
 
     @property
     def image_input(self) -> GraphTensor:

@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-Integers = NDArray[np.int32]
 
 TERMS = 12
 """Numbers of a colour matrix: three colours times red, green, blue and 1."""
