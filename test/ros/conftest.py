@@ -45,3 +45,28 @@ def start_proxy(tmp_path, client):
 
     with proxies(client, tmp_path) as start:
         yield start
+
+
+@pytest.fixture(scope='module')
+def lasting_client(ros_context, request):
+    """A client for all tests of a file."""
+    from proxy_client import ProxyClient
+
+    with ProxyClient(f'client_of_{request.module.__name__}') as client:
+        yield client
+
+
+@pytest.fixture(scope='module')
+def lasting_identity(lasting_client, tmp_path_factory):
+    """A node with the identity model for all tests of a file: they must leave it as it is.
+
+    Its input is connected, its output is listened to.
+    """
+    from proxy_client import IN, OUT, proxies
+
+    lasting_client.advertise(IN)
+    with proxies(lasting_client, tmp_path_factory.mktemp('lasting')) as start:
+        program = start(model='identity', trial_run=False)
+        lasting_client.listen(OUT)
+        lasting_client.wait_for_listener(IN, program)
+        yield program

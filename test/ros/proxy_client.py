@@ -39,9 +39,19 @@ def as_yaml(value):
     return repr(value) if isinstance(value, (int, float)) else f'"{value}"'
 
 
+IN, OUT = '/image_raw', '/realistic/image_raw'
+
+ANSWER_S = 5.0
+HARMLESS_ANSWER_S = 1.0
+"""For questions that may be asked twice: one in ten first answers gets lost; see call_service."""
+
+
 @contextlib.contextmanager
 def proxies(client, folder):
-    """Give a function that starts nodes as processes of their own; ended with the context."""
+    """Give a function that starts nodes as processes of their own; ended with the context.
+
+    The client waits for them; it may be None where nothing is waited for.
+    """
     started = []
 
     def start(*arguments, wait_for='active', environ=None, node='perception_proxy', **parameters):
@@ -58,11 +68,6 @@ def proxies(client, folder):
         for program in started:
             program.end()
             program.process.wait()
-
-
-ANSWER_S = 5.0
-HARMLESS_ANSWER_S = 1.0
-"""For questions that may be asked twice: one in ten first answers gets lost; see call_service."""
 
 
 class NoAnswerError(AssertionError):

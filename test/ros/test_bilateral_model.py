@@ -2,12 +2,10 @@
 
 import numpy as np
 import pytest
-from proxy_client import image_message, rgb_pixels
+from proxy_client import IN, OUT, image_message, rgb_pixels
 
 from sim2real_ros.runtime.frame_context import FrameContext
 from sim2real_ros.runtime.translator import Translator
-
-IN, OUT = '/image_raw', '/realistic/image_raw'
 
 
 @pytest.fixture

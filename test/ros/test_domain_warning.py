@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from proxy_client import image_message
+from proxy_client import IN, OUT, image_message
 
 from sim2real_ros.baselines.identity import write_identity
 from sim2real_ros.evaluation.domain.fit import fit_input_domain
@@ -12,7 +12,6 @@ from sim2real_ros.evaluation.domain.model_copy import write_with_domain
 from sim2real_ros.runtime.card_exchange import with_card
 from sim2real_ros.runtime.model_file import open_model
 
-IN, OUT = '/image_raw', '/realistic/image_raw'
 SCORE = 'out of domain score'
 
 

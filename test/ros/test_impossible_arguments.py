@@ -1,8 +1,7 @@
 """Arguments that the node cannot start with end it at once, each with the reason."""
 
 import pytest
-from bag_processes import Program
-from proxy_client import proxy_command
+from proxy_client import proxies
 
 pytestmark = pytest.mark.dds
 
@@ -28,15 +27,8 @@ CASES = [
 @pytest.fixture(scope='module')
 def programs(tmp_path_factory):
     """One node for each case, all started at once."""
-    folder, started = tmp_path_factory.mktemp('impossible'), []
-    try:
-        for number, (arguments, _) in enumerate(CASES):
-            command = proxy_command(arguments, {})
-            started.append(Program(command, folder / f'proxy_{number}.log'))
-        yield started
-    finally:
-        for program in started:
-            program.end()
+    with proxies(None, tmp_path_factory.mktemp('impossible')) as start:
+        yield [start(*arguments, wait_for='') for arguments, _ in CASES]
 
 
 @pytest.mark.parametrize('number', range(len(CASES)), ids=[reason for _, reason in CASES])

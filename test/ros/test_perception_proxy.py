@@ -4,14 +4,14 @@ import cv2
 import numpy as np
 import pytest
 from proxy_client import (
+    IN,
+    OUT,
     compressed_message,
     info_message,
     rgb_message,
     rgb_pixels,
 )
 from sensor_msgs.msg import CameraInfo, CompressedImage
-
-IN, OUT = '/image_raw', '/realistic/image_raw'
 
 
 @pytest.mark.parametrize('codec', ['jpeg', 'png'])

@@ -8,15 +8,13 @@ import onnx
 import pytest
 from builtin_interfaces.msg import Time
 from onnx import TensorProto, helper
-from proxy_client import image_message, info_message, rgb_message, stamped
+from proxy_client import IN, OUT, image_message, info_message, rgb_message, stamped
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import SetBool, Trigger
 
 from sim2real_ros.card import ModelCard
 from sim2real_ros.resources import share_path
-
-IN, OUT = '/image_raw', '/realistic/image_raw'
 
 
 def write_inverter(path, size=None, card=None):

@@ -9,14 +9,13 @@ import psutil
 import pytest
 from bag_processes import PATIENCE_S
 from onnx import TensorProto, helper
-from proxy_client import info_message, rgb_message
+from proxy_client import IN, OUT, info_message, rgb_message
 from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo
 from std_srvs.srv import Trigger
 
 from sim2real_ros.card import ModelCard
 
-IN, OUT = '/image_raw', '/realistic/image_raw'
 INFO_IN, INFO_OUT = '/camera_info', '/realistic/camera_info'
 
 

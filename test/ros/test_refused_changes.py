@@ -2,26 +2,7 @@
 
 import pytest
 from lifecycle_msgs.srv import ChangeState
-from proxy_client import ProxyClient, proxies, rgb_message
-
-IN, OUT = '/image_raw', '/realistic/image_raw'
-
-
-@pytest.fixture(scope='module')
-def client(ros_context):
-    with ProxyClient('client_of_refused_changes') as client:
-        yield client
-
-
-@pytest.fixture(scope='module')
-def program(client, tmp_path_factory):
-    """The node for all tests here: nothing that is refused may change it."""
-    client.advertise(IN)
-    with proxies(client, tmp_path_factory.mktemp('refused')) as start:
-        program = start(model='identity', trial_run=False)
-        client.listen(OUT)
-        client.wait_for_listener(IN, program)
-        yield program
+from proxy_client import IN, OUT, rgb_message
 
 
 @pytest.mark.parametrize(
@@ -33,16 +14,16 @@ def program(client, tmp_path_factory):
     ],
 )
 def test_a_bad_model_is_refused_at_once_with_the_reason(
-    client, program, tmp_path, name, content, reason
+    lasting_client, lasting_identity, tmp_path, name, content, reason
 ):
     path = tmp_path / f'{name}.onnx'
     if content is not None:
         path.write_bytes(content)
-    (result,) = client.set_parameters(model=str(path))
+    (result,) = lasting_client.set_parameters(model=str(path))
     assert not result.successful
     assert reason in result.reason
     sent = rgb_message()
-    assert client.exchange(IN, sent, OUT, program) == sent
+    assert lasting_client.exchange(IN, sent, OUT, lasting_identity) == sent
 
 
 @pytest.mark.parametrize(
@@ -59,20 +40,24 @@ def test_a_bad_model_is_refused_at_once_with_the_reason(
         ({'jpeg_quality': 0}, 'jpeg_quality'),
     ],
 )
-def test_impossible_changes_are_refused_with_a_reason(client, program, change, reason):
-    (result,) = client.set_parameters(**change)
+def test_impossible_changes_are_refused_with_a_reason(
+    lasting_client, lasting_identity, change, reason
+):
+    (result,) = lasting_client.set_parameters(**change)
     assert not result.successful
     assert reason in result.reason
     sent = rgb_message()
-    assert client.exchange(IN, sent, OUT, program) == sent
+    assert lasting_client.exchange(IN, sent, OUT, lasting_identity) == sent
 
 
-def test_illegal_transition_leaves_the_node_alive(client, program):
-    caller = client.node.create_client(ChangeState, '/perception_proxy/change_state')
-    client.wait(caller.service_is_ready, 'service', program)
+def test_illegal_transition_leaves_the_node_alive(lasting_client, lasting_identity):
+    caller = lasting_client.node.create_client(ChangeState, '/perception_proxy/change_state')
+    lasting_client.wait(caller.service_is_ready, 'service', lasting_identity)
     request = ChangeState.Request()
     request.transition.id = 3
     caller.call_async(request)
-    client.wait(lambda: 'A request failed' in program.text(), 'error in the log', program)
+    lasting_client.wait(
+        lambda: 'A request failed' in lasting_identity.text(), 'error in the log', lasting_identity
+    )
     sent = rgb_message()
-    assert client.exchange(IN, sent, OUT, program) == sent
+    assert lasting_client.exchange(IN, sent, OUT, lasting_identity) == sent

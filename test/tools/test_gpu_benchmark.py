@@ -1,22 +1,17 @@
 """The GPU benchmark, as far as a CPU can try it."""
 
 import sys
-from importlib import import_module
-from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 torch = pytest.importorskip('torch')
 
-FOLDER = Path(__file__).resolve().parents[2] / 'tools/benchmarks'
-
 
 @pytest.fixture
-def parts(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    names = ('bench_gpu', 'gpu_worker', 'gpu_facts', 'generator_variants', 'inference_contenders')
-    return SimpleNamespace(**{name: import_module(name) for name in names})
+def parts(import_benchmarks):
+    return import_benchmarks(
+        'bench_gpu', 'gpu_worker', 'gpu_facts', 'generator_variants', 'inference_contenders'
+    )
 
 
 def test_nothing_in_a_random_generator_is_nothing(parts):

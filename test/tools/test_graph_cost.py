@@ -1,8 +1,6 @@
 """The counter of arithmetic and bytes, on graphs whose cost is known; floors and machines."""
 
-from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,11 +11,8 @@ FOLDER = Path(__file__).resolve().parents[2] / 'tools/benchmarks'
 
 
 @pytest.fixture
-def parts(monkeypatch):
-    """The benchmark's modules, imported as the benchmark imports them."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-    names = ('graph_cost', 'floors', 'machine_description')
-    return SimpleNamespace(**{name: import_module(name) for name in names})
+def parts(import_benchmarks):
+    return import_benchmarks('graph_cost', 'floors', 'machine_description')
 
 
 def graph(nodes, inputs, output, weights=()):

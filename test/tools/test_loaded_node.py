@@ -9,14 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-FOLDER = Path(__file__).resolve().parents[2] / 'tools/benchmarks'
-
 
 @pytest.fixture
-def parts(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    names = ('bench_processes', 'bench_node', 'loaded_node', 'node_command', 'not_measured')
-    return SimpleNamespace(**{name: import_module(name) for name in names})
+def parts(import_benchmarks):
+    return import_benchmarks(
+        'bench_processes', 'bench_node', 'loaded_node', 'node_command', 'not_measured'
+    )
 
 
 @pytest.fixture

@@ -1,19 +1,13 @@
 """The benchmarks of node and transport: what they make of what their processes print."""
 
-from importlib import import_module
-from pathlib import Path
-from types import SimpleNamespace
-
 import pytest
-
-FOLDER = Path(__file__).resolve().parents[2] / 'tools/benchmarks'
 
 
 @pytest.fixture
-def parts(monkeypatch):
-    monkeypatch.syspath_prepend(str(FOLDER))
-    names = ('bench_processes', 'bench_transport', 'bench_node', 'node_command', 'node_rates')
-    return SimpleNamespace(**{name: import_module(name) for name in names})
+def parts(import_benchmarks):
+    return import_benchmarks(
+        'bench_processes', 'bench_transport', 'bench_node', 'node_command', 'node_rates'
+    )
 
 
 def seen(parts, count=11, period_ms=10, latency_ms=2, cpu_s=0.1):
